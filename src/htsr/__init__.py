@@ -1,0 +1,1 @@
+"""Heavy-tailed self-regularization: spectra of neural networks, their tails and what they predict."""

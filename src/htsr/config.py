@@ -1,0 +1,314 @@
+"""Typed configuration: what `config/` may say, composed once by Hydra and checked before the first job.
+
+The Snakefile imports this module, so it imports nothing heavy. A stage's program (`htsr.stages.NAME`) extends the
+dataclass of its settings with the files it reads and writes.
+"""
+
+import re
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from htsr.errors import InputError
+
+NAME = r"[a-z0-9_]+"
+
+
+class Source(Enum):
+    """Where a model's weights come from."""
+
+    url = "url"
+    file = "file"
+    torchvision = "torchvision"
+    trained = "trained"
+
+
+class Convolution(Enum):
+    """How a convolution becomes matrices (definitions in README, section Conventions)."""
+
+    slices = "slices"
+    pooled = "pooled"
+    unfolded = "unfolded"
+
+
+class Normalization(Enum):
+    """Scale of the eigenvalues: of WᵀW/N, of WᵀW, or of WᵀW with convolutions halved as weightwatcher does."""
+
+    one_over_n = "one_over_n"
+    none = "none"
+    weightwatcher = "weightwatcher"
+
+
+class KolmogorovSmirnov(Enum):
+    """Distance between model and empirical CDF: both limits of its steps, or the left one only."""
+
+    two_sided = "two_sided"
+    left = "left"
+
+
+class Backend(Enum):
+    """Who fits the power law: our exact search, or the powerlaw package with its range of α opened."""
+
+    exact = "exact"
+    powerlaw = "powerlaw"
+
+
+@dataclass
+class Network:
+    """An architecture of `htsr.networks`."""
+
+    name: str = "mlp"
+    width: int = 64
+    depth: int = 2
+
+
+@dataclass
+class Dataset:
+    """A data set of `htsr.datasets`."""
+
+    name: str = "digits"
+    test_fraction: float = 0.3
+    seed: int = 0
+
+
+@dataclass
+class DownloadModel:
+    """`cache` keeps downloads as their hosts serve them, under <host>/<path>, shared by all experiments."""
+
+    cache: str = "downloads"
+    retries: int = 5
+    timeout: float = 60.0
+
+
+@dataclass
+class TrainModel:
+    """Defaults of every trained model; a model's own `train:` entry comes on top."""
+
+    network: Network = field(default_factory=Network)
+    epochs: int = 20
+    batch_size: int = 32
+    learning_rate: float = 0.05
+    momentum: float = 0.9
+    weight_decay: float = 0.0
+    group_lasso: float = 0.0
+    start_from: str | None = None
+    seed: int = 0
+
+
+@dataclass
+class ExtractLayers:
+    convolution: Convolution = Convolution.slices
+    min_size: int = 50
+
+
+@dataclass
+class ComputeEsd:
+    normalization: Normalization = Normalization.one_over_n
+    permutations: int = 20
+    seed: int = 0
+
+
+@dataclass
+class FitPowerLaw:
+    backend: Backend = Backend.exact
+    ks: KolmogorovSmirnov = KolmogorovSmirnov.two_sided
+    min_tail: int = 10
+    drop_smallest: int = 0
+    min_eigenvalue: float = 0.0
+    bootstrap: int = 200
+    seed: int = 0
+
+
+@dataclass
+class MeasureLayers:
+    spike_level: float = 0.99
+
+
+@dataclass
+class CollectMetrics:
+    pass
+
+
+@dataclass
+class RegressAccuracy:
+    resamples: int = 2000
+    level: float = 0.95
+    seed: int = 0
+
+
+@dataclass
+class JudgeClaims:
+    resamples: int = 2000
+    significance: float = 0.05
+    seed: int = 0
+
+
+@dataclass
+class PlotEsd:
+    models: list[str] = field(default_factory=list)
+    layers_per_model: int = 1
+
+
+@dataclass
+class Model:
+    """One network: where its weights are, and what accuracy its makers report for them (percent)."""
+
+    source: Source = Source.url
+    title: str | None = None
+    url: str | None = None
+    sha256: str | None = None
+    file: str | None = None
+    weights: str | None = None
+    accuracy: float | None = None
+    accuracy_source: str | None = None
+    train: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Series:
+    """Models that are compared with each other: one architecture on one data set."""
+
+    title: str = "???"
+    dataset: str = "???"
+    models: dict[str, Model] = field(default_factory=dict)
+
+
+@dataclass
+class Claim:
+    """A published sentence and the statistic that decides it (`htsr.statistics.claims`)."""
+
+    source: str = "???"
+    statement: str = "???"
+    test: str = "???"
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Comparison:
+    """Three states of one network, for the figure of the compression experiment."""
+
+    dense: str | None = None
+    regularized: str | None = None
+    finetuned: str | None = None
+
+
+@dataclass
+class Config:
+    mirror: str | None = None
+    papers: list[str] = field(default_factory=list)
+    dataset: Dataset = field(default_factory=Dataset)
+    series: dict[str, Series] = field(default_factory=dict)
+    comparison: Comparison = field(default_factory=Comparison)
+    claims: dict[str, Claim] = field(default_factory=dict)
+    download_model: DownloadModel = field(default_factory=DownloadModel)
+    train_model: TrainModel = field(default_factory=TrainModel)
+    extract_layers: ExtractLayers = field(default_factory=ExtractLayers)
+    compute_esd: ComputeEsd = field(default_factory=ComputeEsd)
+    fit_power_law: FitPowerLaw = field(default_factory=FitPowerLaw)
+    measure_layers: MeasureLayers = field(default_factory=MeasureLayers)
+    collect_metrics: CollectMetrics = field(default_factory=CollectMetrics)
+    regress_accuracy: RegressAccuracy = field(default_factory=RegressAccuracy)
+    judge_claims: JudgeClaims = field(default_factory=JudgeClaims)
+    plot_esd: PlotEsd = field(default_factory=PlotEsd)
+
+
+def load(config_dir: Path, overrides: list[str]) -> dict[str, Any]:
+    """Compose config/config.yaml with Hydra overrides into plain, checked values.
+
+    The names of the chosen experiment and conventions stand under `experiment` and `conventions`; each trained
+    model carries its complete settings under `train`. Raises InputError with one readable message.
+    """
+    try:
+        with initialize_config_dir(str(Path(config_dir).resolve()), version_base="1.3"):
+            composed = compose("config", overrides, return_hydra_config=True)
+        choices = composed.hydra.runtime.choices
+        OmegaConf.set_struct(composed, False)
+        composed.pop("hydra")
+        typed = OmegaConf.merge(OmegaConf.structured(Config), composed)
+        config = OmegaConf.to_container(
+            typed, resolve=True, throw_on_missing=True, enum_to_str=True
+        )
+        for name, model in models(config).items():
+            if model["source"] == "trained":
+                model["train"] = _training(config["train_model"], name, model["train"])
+    except (HydraException, OmegaConfBaseException) as error:
+        raise InputError(f"config: {one_line(error)}") from error
+    config |= {key: choices[key] for key in ("experiment", "conventions")}
+    _check(config)
+    return config
+
+
+def models(config: dict[str, Any]) -> dict[str, Any]:
+    """All models of the chosen series by name. Raises InputError where two series name the same model."""
+    found, home = {}, {}
+    for series, entry in config["series"].items():
+        for name, model in entry["models"].items():
+            if name in found:
+                raise InputError(
+                    f"config: model {name!r} stands in series {home[name]!r} and {series!r}: rename one"
+                )
+            found[name], home[name] = model, series
+    return found
+
+
+def _training(defaults: dict[str, Any], name: str, own: dict[str, Any]) -> dict[str, Any]:
+    schema = OmegaConf.structured(TrainModel)
+    try:
+        return OmegaConf.to_container(OmegaConf.merge(schema, defaults, own))
+    except OmegaConfBaseException as error:
+        raise InputError(f"config: model {name!r}, train: {one_line(error)}") from error
+
+
+def _check(config: dict[str, Any]) -> None:
+    mirror = config["mirror"]
+    if mirror is not None and not Path(mirror).is_dir():
+        raise InputError(f"config: mirror {mirror!r} is not a folder: correct `mirror=` or HTSR_MIRROR")
+    known = models(config)
+    needs = {"url": ("url", "sha256"), "file": ("file",), "torchvision": ("weights",), "trained": ()}
+    for name in [*config["series"], *known]:
+        if not re.fullmatch(NAME, name):
+            raise InputError(f"config: name {name!r}: use lower-case letters, digits and _ only")
+    for name, model in known.items():
+        for key in needs[model["source"]]:
+            if model[key] is None:
+                raise InputError(f"config: model {name!r}: source {model['source']} needs `{key}`")
+        start = model["train"].get("start_from")
+        if start is not None and (start == name or start not in known):
+            raise InputError(f"config: model {name!r}: start_from names no other model: {start!r}")
+    for role, name in config["comparison"].items():
+        if name is not None and name not in known:
+            raise InputError(f"config: comparison.{role} names no model of the chosen series: {name!r}")
+
+
+def as_overrides(node: dict[str, Any]) -> list[str]:
+    """Hydra command-line overrides that set every entry of node, one for each key.
+
+    A dictionary takes `++`: its keys may be new to Hydra, the typed check that follows knows the allowed ones.
+    """
+    return [f"{'++' if isinstance(value, dict) else ''}{key}={_render(value)}" for key, value in node.items()]
+
+
+def _render(value: Any) -> str:
+    """A value in the grammar of Hydra's overrides, strings always quoted."""
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{key}:{_render(entry)}" for key, entry in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ",".join(map(_render, value)) + "]"
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, str):
+        escaped = re.sub(r'(\\*)("|$)', lambda m: m[1] * 2 + ("\\" if m[2] else "") + m[2], value)
+        return f'"{escaped}"'
+    return repr(value)
+
+
+def one_line(error: Exception) -> str:
+    """Hydra's or OmegaConf's message on one line, without the type details that follow."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    return " ".join(line for line in lines if line and not line.startswith(("object_type", "reference_type")))

@@ -1,0 +1,115 @@
+"""How stages read and write: tables as CSV, arrays as safetensors, outputs whole or not at all."""
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from htsr.errors import InputError
+
+_DTYPES = {"F64": "<f8", "F32": "<f4", "I64": "<i8", "I32": "<i4"}
+_CODES = {np.dtype(dtype): code for code, dtype in _DTYPES.items()}
+
+
+@contextmanager
+def whole(path: str | Path) -> Iterator[Path]:
+    """A path beside `path` to write to; it takes the name `path` only when the block ends without an exception.
+
+    Raises InputError when the disk is full; whatever stood under `path` before is kept in every failing case.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.part")
+    try:
+        yield partial
+        with open(partial, "rb") as file:
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise InputError(f"{path}: could not be written: {error.strerror or error}") from error
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def write_table(path: str | Path, rows: pd.DataFrame | Iterable[Mapping[str, Any]], columns: list[str] | None = None):
+    """Write rows as CSV (UTF-8, one header line, empty cells for missing values, shortest exact floats)."""
+    frame = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(list(rows), columns=columns)
+    with whole(path) as partial:
+        frame.to_csv(partial, index=False, lineterminator="\n")
+
+
+def read_table(path: str | Path) -> pd.DataFrame:
+    """Read a CSV table. Raises InputError where the file is missing, empty or no table."""
+    try:
+        return pd.read_csv(path, float_precision="round_trip")
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: not a readable CSV table: {error}") from error
+
+
+def write_arrays(path: str | Path, arrays: Iterable[tuple[str, np.ndarray]], header: Mapping[str, Any]) -> None:
+    """Write named arrays (float64, float32, int64, int32) as one safetensors file.
+
+    arrays: pairs (name, array), gone through once, so a generator needs memory for one array only.
+    header: the values are stored as JSON (`Arrays.header` gives them back).
+    """
+    entries, offset = {"__metadata__": {key: json.dumps(value) for key, value in header.items()}}, 0
+    path = Path(path)
+    with whole(path) as partial, open(f"{partial}.data", "wb+") as data:
+        os.unlink(data.name)
+        for name, array in arrays:
+            if name in entries:
+                raise InputError(f"{path}: two arrays are named {name!r}")
+            code = _CODES[array.dtype.newbyteorder("<")]
+            np.ascontiguousarray(array).tofile(data)
+            entries[name] = {"dtype": code, "shape": list(array.shape), "data_offsets": [offset, offset + array.nbytes]}
+            offset += array.nbytes
+        text = json.dumps(entries).encode()
+        text += b" " * (-len(text) % 8)
+        data.seek(0)
+        with open(partial, "wb") as file:
+            file.write(len(text).to_bytes(8, "little") + text)
+            while chunk := data.read(1 << 24):
+                file.write(chunk)
+
+
+class Arrays(Mapping):
+    """A safetensors file as a mapping from name to read-only, memory-mapped array; `header` holds its metadata.
+
+    Raises InputError where the file is missing, truncated or no safetensors file.
+    """
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+        try:
+            size = self.path.stat().st_size
+            with open(self.path, "rb") as file:
+                length = int.from_bytes(file.read(8), "little")
+                entries = json.loads(file.read(length)) if length < size else None
+            metadata = entries.pop("__metadata__", {})
+            self.header = {key: json.loads(value) for key, value in metadata.items()}
+            end = max((entry["data_offsets"][1] for entry in entries.values()), default=0)
+        except (OSError, ValueError, AttributeError, KeyError) as error:
+            raise InputError(f"{self.path}: not a readable safetensors file: {error}") from error
+        if size != 8 + length + end:
+            raise InputError(f"{self.path}: {size} bytes where its header promises {8 + length + end}: truncated?")
+        self._entries, self._start = entries, 8 + length
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        entry = self._entries[name]
+        shape, dtype = tuple(entry["shape"]), np.dtype(_DTYPES[entry["dtype"]])
+        if 0 in shape:
+            return np.empty(shape, dtype)
+        return np.memmap(self.path, dtype, "r", self._start + entry["data_offsets"][0], shape)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)

@@ -1,0 +1,56 @@
+"""Turn a function of one dataclass into a Hydra command-line program.
+
+    @stage(FitPowerLawJob)
+    def main(job: FitPowerLawJob) -> None: ...
+
+    python -m htsr.stages.fit_power_law esd=in.safetensors fits=out.csv bootstrap=0
+"""
+
+import logging
+import sys
+from collections.abc import Callable
+
+import hydra
+from hydra.core.config_store import ConfigStore
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from htsr.config import one_line
+from htsr.errors import InputError
+
+# Snakemake owns the working directory, the output paths, the log and the sweep.
+_HYDRA = {
+    "defaults": [
+        "_self_",
+        {"override hydra/job_logging": "none"},
+        {"override hydra/hydra_logging": "none"},
+    ],
+    "hydra": {"run": {"dir": "."}, "output_subdir": None, "job": {"chdir": False}},
+}
+
+
+def stage(schema: type) -> Callable[[Callable], Callable]:
+    """Decorate main(job: schema): `python -m htsr.stages.NAME key=value ...` runs it, `--help` shows its settings.
+
+    An InputError ends the program with its message alone and exit status 1.
+    """
+    fields = OmegaConf.to_container(OmegaConf.structured(schema))
+    ConfigStore.instance().store(name=schema.__name__, node={**_HYDRA, **fields})
+
+    def decorate(function: Callable) -> Callable:
+        @hydra.main(version_base="1.3", config_path=None, config_name=schema.__name__)
+        def main(config):
+            logging.basicConfig(
+                level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
+            )
+            try:
+                typed = OmegaConf.merge(OmegaConf.structured(schema), config)
+                job = OmegaConf.to_object(typed)
+                logging.getLogger("htsr").info("settings %s", job)
+                function(job)
+            except (InputError, OmegaConfBaseException) as error:
+                sys.exit(f"error: {one_line(error)}")
+
+        return main
+
+    return decorate
