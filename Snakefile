@@ -1,0 +1,34 @@
+# From networks to papers: `snakemake --cores 8 all`. What is analysed stands in config/, how it is scheduled here.
+from snakemake.utils import min_version
+
+min_version("9.19")
+
+
+include: "workflow/rules/common.smk"
+
+
+pathvars:
+    results=RESULTS,
+    logs=f"{RESULTS}/logs",
+    benchmarks=f"{RESULTS}/benchmarks",
+
+
+include: "workflow/rules/models.smk"
+include: "workflow/rules/training.smk"
+include: "workflow/rules/spectra.smk"
+include: "workflow/rules/statistics.smk"
+include: "workflow/rules/figures.smk"
+include: "workflow/rules/paper.smk"
+
+
+rule all:
+    """Every figure, table and paper of the chosen experiment."""
+    default_target: True
+    input:
+        expand(
+            f"{RESULTS}/figures/{{figure}}.{{format}}",
+            figure=FIGURES,
+            format=["pdf", "png", "csv"],
+        ),
+        expand(f"{RESULTS}/tables/{{table}}.tex", table=TABLES),
+        expand(f"{RESULTS}/papers/{{paper}}.pdf", paper=cfg["papers"]),

@@ -1,0 +1,154 @@
+# The only place with functions.
+import ast
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(workflow.basedir)
+sys.path.insert(0, str(ROOT / "src"))
+
+from htsr.config import as_overrides, load, models
+from htsr.errors import InputError
+from snakemake.exceptions import WorkflowError
+
+# Every `--config key=value` and `--configfile` of Snakemake is a Hydra override.
+try:
+    cfg = load(ROOT / "config", as_overrides(config))
+except InputError as error:
+    raise WorkflowError(str(error)) from None
+
+MODELS = models(cfg)
+RESULTS = "results/" + "-".join(
+    [cfg["experiment"]] + [c for c in [cfg["conventions"]] if c != "default"]
+)
+FIGURES = ["esd", "alpha_histogram", "accuracy", "norms", "stable_rank"]
+FIGURES += ["comparison"] if all(cfg["comparison"].values()) else []
+TABLES = ["layer_fits", "model_metrics", "regressions", "claims", "models"]
+
+shell.prefix("set -euo pipefail; export PYTHONPATH=src; ")
+
+
+wildcard_constraints:
+    model="[a-z0-9_]+",
+    series="[a-z0-9_]+",
+    paper="[a-z0-9_]+",
+
+
+def settings(stage):
+    """Params function: the stage's resolved settings as Hydra overrides."""
+    return lambda wildcards: as_overrides(cfg[stage])
+
+
+def model_overrides(wildcards):
+    """Params function: one model's entry as Hydra overrides."""
+    entry = {key: value for key, value in MODELS[wildcards.model].items() if key != "train"}
+    return as_overrides({"name": wildcards.model, "model": entry})
+
+
+def training_overrides(wildcards):
+    """Params function: the resolved training settings and data set of one model as Hydra overrides."""
+    entry = {"name": wildcards.model, **MODELS[wildcards.model]["train"]}
+    return as_overrides(entry | {"dataset": cfg["dataset"]})
+
+
+def series_overrides(wildcards):
+    """Params function: names and titles of one series as Hydra overrides."""
+    series = cfg["series"][wildcards.series]
+    return as_overrides(
+        {
+            "series": wildcards.series,
+            "title": series["title"],
+            "dataset": series["dataset"],
+            "models": list(series["models"]),
+            "titles": [
+                model["title"] or name for name, model in series["models"].items()
+            ],
+        }
+    )
+
+
+def entries(*keys):
+    """Params function: top-level entries of the configuration as Hydra overrides."""
+    return lambda wildcards: as_overrides({key: cfg[key] for key in keys})
+
+
+def mirror(wildcards, input):
+    """Params function: where to look before the network. It takes `input`, so another mirror reruns nothing."""
+    return as_overrides({"mirror": cfg["mirror"]})
+
+
+def hydra_list(name):
+    """Params function: the named input files as one Hydra list."""
+    return lambda wildcards, input: f"[{','.join(input[name])}]"
+
+
+def weights(model):
+    """The weights file of a model."""
+    trained = MODELS[model]["source"] == "trained"
+    return f"{RESULTS}/{'train_model' if trained else 'download_model'}/{model}.safetensors"
+
+
+def model_weights(wildcards):
+    """Input function: the weights file of a model."""
+    return weights(wildcards.model)
+
+
+def model_file(wildcards):
+    """Input function: the local file of a model whose source is `file`."""
+    return MODELS[wildcards.model]["file"] or []
+
+
+def start_weights(wildcards):
+    """Input function: the weights that a training starts from, if any."""
+    start = MODELS[wildcards.model]["train"]["start_from"]
+    return weights(start) if start else []
+
+
+def of_models(pattern):
+    """Input function: one file for each model of a series."""
+    return lambda wildcards: [
+        pattern.replace("*", model)
+        for model in cfg["series"][wildcards.series]["models"]
+    ]
+
+
+def of_series(pattern):
+    """One file for each series."""
+    return [pattern.replace("*", series) for series in cfg["series"]]
+
+
+def shown_models():
+    """The models whose spectra are drawn: the chosen ones, else the last of each series."""
+    return [model for model in cfg["plot_esd"]["models"] if model in MODELS] or [
+        list(series["models"])[-1] for series in cfg["series"].values()
+    ]
+
+
+def code(stage):
+    """Source files of a stage: its module and the package modules it imports.
+
+    config.py and stage.py are left out: a change of settings reaches a job as params.
+    """
+    seen, todo = set(), [f"htsr.stages.{stage}"]
+    while todo:
+        path = Path("src", *todo.pop().split(".")).with_suffix(".py")
+        if (
+            path in seen
+            or path.stem in ("config", "stage")
+            or not (ROOT / path).exists()
+        ):
+            continue
+        seen.add(path)
+        for node in ast.walk(ast.parse((ROOT / path).read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module.startswith("htsr"):
+                todo += [node.module, *(f"{node.module}.{a.name}" for a in node.names)]
+    return sorted(map(str, seen))
+
+
+def tex_inputs(wildcards):
+    """Sources of a paper and the results that it names, so the TeX is the manifest."""
+    folder = ROOT / "paper" / wildcards.paper
+    tex = (folder / "main.tex").read_text()
+    named = re.findall(r"\\results/([\w./-]+\.(?:pdf|tex))", tex)
+    optional = re.findall(r"\\resultsif\{\w+\}\{([\w./-]+)\}", tex)
+    return sorted({f"{RESULTS}/{name}" for name in named})
