@@ -1,0 +1,127 @@
+"""What every column of the tables of numbers means, and the symbol that figures and tables print."""
+
+from typing import NamedTuple
+
+
+class Column(NamedTuple):
+    """symbol: LaTeX that matplotlib's mathtext understands too; meaning: one line."""
+
+    symbol: str
+    meaning: str
+
+
+_C = Column
+
+# λ are eigenvalues in the normalization of the run: of WᵀW/N (one_over_n), WᵀW (none), or WᵀW with two-dimensional
+# convolutions halved (weightwatcher; W stands for W/√2 in their norms as well). log is log10.
+COLUMNS = {
+    "layer": _C("layer", "name of the spectrum: the weight, with [i,j] for one kernel position of a convolution"),
+    "weight_layer": _C("weight", "name of the weight that the spectrum belongs to"),
+    "kind": _C("kind", "kind of layer: linear, conv2d, embedding, ..."),
+    "n": _C(r"$N$", "larger dimension of the matrix"),
+    "m": _C(r"$M$", "smaller dimension of the matrix"),
+    "q": _C(r"$Q$", "aspect ratio N/M"),
+    "status": _C("status", "ok, or the reason why the row has no numbers"),
+    # fits
+    "n_eigenvalues": _C(r"$n$", "number of eigenvalues given to the fit"),
+    "alpha": _C(r"$\alpha$", "power-law exponent of the tail of the spectral density"),
+    "alpha_stderr": _C(
+        r"$\sigma_\alpha$", "standard error of alpha for a known xmin; in a model's row: of the mean alpha"
+    ),
+    "alpha_low": _C(r"$\alpha_{\mathrm{low}}$", "lower end of the 95 % bootstrap interval of alpha, xmin chosen anew"),
+    "alpha_high": _C(
+        r"$\alpha_{\mathrm{high}}$", "upper end of the 95 % bootstrap interval of alpha, xmin chosen anew"
+    ),
+    "xmin": _C(r"$\lambda_{\mathrm{min}}$", "eigenvalue where the fitted tail begins"),
+    "xmax": _C(r"$\lambda_{\mathrm{max}}^{\mathrm{fit}}$", "largest eigenvalue in the fitted tail"),
+    "ks_distance": _C(r"$D$", "Kolmogorov-Smirnov distance between the tail and its power law"),
+    "n_tail": _C(r"$n_{\mathrm{tail}}$", "number of eigenvalues in the fitted tail"),
+    "p_value": _C(r"$p$", "goodness of fit: share of bootstrap samples of the fitted law that fit it no better"),
+    "alpha_hill": _C(r"$\alpha_{\mathrm{Hill}}$", "Hill estimate of alpha from the larger half of the eigenvalues"),
+    "tpl_alpha": _C(r"$\alpha_{\mathrm{TPL}}$", "exponent of the truncated power law"),
+    "tpl_lambda": _C(r"$\Lambda_{\mathrm{TPL}}$", "rate of the exponential cut-off of the truncated power law"),
+    "lognormal_mu": _C(r"$\mu_{\mathrm{LN}}$", "location of the lognormal tail"),
+    "lognormal_sigma": _C(r"$\sigma_{\mathrm{LN}}$", "scale of the lognormal tail"),
+    "exponential_lambda": _C(r"$\Lambda_{\mathrm{E}}$", "rate of the exponential tail"),
+    "tpl_ratio": _C(r"$R_{\mathrm{TPL}}$", "normalized log-likelihood ratio, positive: truncated power law preferred"),
+    "tpl_p": _C(r"$p_{\mathrm{TPL}}$", "p of the nested test of the power law against the truncated one"),
+    "lognormal_ratio": _C(r"$R_{\mathrm{LN}}$", "normalized log-likelihood ratio, positive: lognormal preferred"),
+    "lognormal_p": _C(r"$p_{\mathrm{LN}}$", "p of Vuong's test of the power law against the lognormal"),
+    "exponential_ratio": _C(r"$R_{\mathrm{E}}$", "normalized log-likelihood ratio, positive: exponential preferred"),
+    "exponential_p": _C(r"$p_{\mathrm{E}}$", "p of Vuong's test of the power law against the exponential"),
+    "best_fit": _C("best fit", "law that describes the tail best: PL, TPL, lognormal or exponential"),
+    "alpha_null": _C(r"$\alpha_0$", "mean alpha of element-wise permutations of the matrix"),
+    "alpha_null_std": _C(r"$\sigma_{\alpha_0}$", "standard deviation of alpha over the permutations"),
+    "alpha_null_z": _C(r"$z_\alpha$", "distance of alpha from its permutations in standard deviations"),
+    "alpha_null_p": _C(r"$p_{\alpha_0}$", "p of alpha among its permutations"),
+    "n_null": _C(r"$K$", "number of permutations that could be fitted"),
+    # measures
+    "lambda_max": _C(r"$\lambda_{\mathrm{max}}$", "largest eigenvalue"),
+    "lambda_plus": _C(r"$\lambda_+$", "upper edge of the Marchenko-Pastur law fitted to the bulk"),
+    "sigma_mp": _C(r"$\sigma_{\mathrm{MP}}$", "standard deviation of the entries of W that the fitted bulk stands for"),
+    "n_spikes": _C(
+        r"$n_{\mathrm{spikes}}$", "number of eigenvalues beyond the Tracy-Widom quantile of the bulk's edge"
+    ),
+    "mp_softrank": _C(r"$\mathcal{R}_{\mathrm{MP}}$", "Marchenko-Pastur soft rank lambda_plus/lambda_max"),
+    "stable_rank": _C(r"$\mathcal{R}_s$", "stable rank: sum of the eigenvalues over the largest"),
+    "matrix_rank": _C(r"$\mathcal{R}$", "hard rank: eigenvalues above machine epsilon times N lambda_max"),
+    "entropy": _C(r"$S$", "matrix entropy of the eigenvalues' shares, 1 where all non-zero ones are equal"),
+    "log_norm": _C(
+        r"$\log\,\|\mathbf{W}\|_F$", "log10 of the Frobenius norm of W (pooled: of all its matrices together)"
+    ),
+    "log_spectral_norm": _C(r"$\log\,\lambda_{\mathrm{max}}$", "log10 of the largest eigenvalue"),
+    "log_stable_rank": _C(
+        r"$\mathcal{R}_s^{\log}$",
+        "log stable rank log10 ||W||_F^2 / log10 lambda_max; without meaning near lambda_max = 1",
+    ),
+    "log_alpha_norm": _C(
+        r"$\log\,\|\mathbf{X}\|_\alpha^\alpha$", "log10 of the sum of the eigenvalues to the power alpha"
+    ),
+    "alpha_weighted": _C(r"$\hat{\alpha}$", "weighted alpha: alpha times log10 lambda_max"),
+    "phase": _C("phase", "phase of training, by the rule of htsr.metrics.phase"),
+    # metrics
+    "series": _C("series", "models that are compared with each other"),
+    "model": _C("model", "name of the model"),
+    "title": _C("model", "printed name of the model"),
+    "dataset": _C("data set", "data set that the accuracy was measured on"),
+    "accuracy": _C("accuracy (%)", "test accuracy in percent"),
+    "error": _C("error (%)", "test error in percent: 100 - accuracy"),
+    "train_accuracy": _C("training accuracy (%)", "accuracy on the training set in percent"),
+    "accuracy_source": _C("source of the accuracy", "where the accuracy was reported or measured"),
+    "n_parameters": _C("parameters", "number of parameters"),
+    "depth": _C("depth", "number of linear and convolutional weights, embeddings left out"),
+    "n_matrices": _C("spectra", "number of spectra in the model's means"),
+    "n_failed": _C("failed", "number of spectra left out of the model's means"),
+    # regressions
+    "metric": _C("metric", "column that the regression explains the target with"),
+    "target": _C("target", "error or accuracy"),
+    "slope": _C("slope", "ordinary least squares slope of the target on the metric"),
+    "intercept": _C("intercept", "ordinary least squares intercept"),
+    "r2": _C(r"$R^2$", "coefficient of determination"),
+    "rmse": _C("RMSE", "root of the mean squared residual"),
+    "loo_rmse": _C(r"$\mathrm{RMSE}_{\mathrm{loo}}$", "root of the mean squared error of models left out of the fit"),
+    "kendall_tau": _C(r"$\tau$", "Kendall's tau-b"),
+    "spearman": _C(r"$\rho$", "Spearman's rank correlation"),
+    "partial_tau": _C(r"$\tau_{\mathrm{partial}}$", "Kendall's tau after taking out depth and log_norm"),
+}
+
+# Averaged over the spectra of a model by `htsr.metrics.averages`, each with the standard error of its mean.
+AVERAGED = (
+    "alpha",
+    "alpha_weighted",
+    "log_norm",
+    "log_spectral_norm",
+    "log_alpha_norm",
+    "log_stable_rank",
+    "stable_rank",
+    "mp_softrank",
+    "entropy",
+    "alpha_hill",
+    "ks_distance",
+)
+
+COLUMNS |= {
+    f"{name}_stderr": _C(f"s.e. {COLUMNS[name].symbol}", f"standard error of the model's mean: {COLUMNS[name].meaning}")
+    for name in AVERAGED
+    if name != "alpha"
+}
