@@ -231,9 +231,7 @@ def load(config_dir: Path, overrides: list[str]) -> dict[str, Any]:
         OmegaConf.set_struct(composed, False)
         composed.pop("hydra")
         typed = OmegaConf.merge(OmegaConf.structured(Config), composed)
-        config = OmegaConf.to_container(
-            typed, resolve=True, throw_on_missing=True, enum_to_str=True
-        )
+        config = OmegaConf.to_container(typed, resolve=True, throw_on_missing=True, enum_to_str=True)
         for name, model in models(config).items():
             if model["source"] == "trained":
                 model["train"] = _training(config["train_model"], name, model["train"])
@@ -250,9 +248,7 @@ def models(config: dict[str, Any]) -> dict[str, Any]:
     for series, entry in config["series"].items():
         for name, model in entry["models"].items():
             if name in found:
-                raise InputError(
-                    f"config: model {name!r} stands in series {home[name]!r} and {series!r}: rename one"
-                )
+                raise InputError(f"config: model {name!r} stands in series {home[name]!r} and {series!r}: rename one")
             found[name], home[name] = model, series
     return found
 
@@ -281,9 +277,12 @@ def _check(config: dict[str, Any]) -> None:
         start = model["train"].get("start_from")
         if start is not None and (start == name or start not in known):
             raise InputError(f"config: model {name!r}: start_from names no other model: {start!r}")
-    for role, name in config["comparison"].items():
-        if name is not None and name not in known:
-            raise InputError(f"config: comparison.{role} names no model of the chosen series: {name!r}")
+    states = config["comparison"]
+    unknown = [name for name in states.values() if name not in known]
+    if len(unknown) == len(states):  # the series of the comparison were not chosen
+        config["comparison"] = dict.fromkeys(states)
+    elif unknown:
+        raise InputError(f"config: comparison names {unknown[0]!r}, which is no model of the chosen series")
 
 
 def as_overrides(node: dict[str, Any]) -> list[str]:

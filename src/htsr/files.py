@@ -1,7 +1,9 @@
 """How stages read and write: tables as CSV, arrays as safetensors, outputs whole or not at all."""
 
+import glob
 import json
 import os
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,18 +26,18 @@ def whole(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.part")
+    for stale in path.parent.glob(f".{glob.escape(path.name)}.*.part"):  # left by a killed run
+        stale.unlink(missing_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         yield partial
-        with open(partial, "rb") as file:
+        with partial.open("rb") as file:
             os.fsync(file.fileno())
-        os.replace(partial, path)
+        partial.replace(path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise InputError(f"{path}: could not be written: {error.strerror or error}") from error
-    except BaseException:
+    finally:
         partial.unlink(missing_ok=True)
-        raise
 
 
 def write_table(path: str | Path, rows: pd.DataFrame | Iterable[Mapping[str, Any]], columns: list[str] | None = None):
@@ -48,7 +50,7 @@ def write_table(path: str | Path, rows: pd.DataFrame | Iterable[Mapping[str, Any
 def read_table(path: str | Path) -> pd.DataFrame:
     """Read a CSV table. Raises InputError where the file is missing, empty or no table."""
     try:
-        return pd.read_csv(path, float_precision="round_trip")
+        return pd.read_csv(path)
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: not a readable CSV table: {error}") from error
 
@@ -57,23 +59,24 @@ def write_arrays(path: str | Path, arrays: Iterable[tuple[str, np.ndarray]], hea
     """Write named arrays (float64, float32, int64, int32) as one safetensors file.
 
     arrays: pairs (name, array), gone through once, so a generator needs memory for one array only.
-    header: the values are stored as JSON (`Arrays.header` gives them back).
+    header: the values are stored as JSON (`Arrays.header` gives them back); it is read after the last array, so a
+    generator may fill it.
     """
-    entries, offset = {"__metadata__": {key: json.dumps(value) for key, value in header.items()}}, 0
+    entries, offset = {}, 0
     path = Path(path)
-    with whole(path) as partial, open(f"{partial}.data", "wb+") as data:
-        os.unlink(data.name)
+    with whole(path) as partial, tempfile.TemporaryFile(dir=path.parent) as data:
         for name, array in arrays:
             if name in entries:
                 raise InputError(f"{path}: two arrays are named {name!r}")
             code = _CODES[array.dtype.newbyteorder("<")]
-            np.ascontiguousarray(array).tofile(data)
+            data.write(np.ascontiguousarray(array).data)
             entries[name] = {"dtype": code, "shape": list(array.shape), "data_offsets": [offset, offset + array.nbytes]}
             offset += array.nbytes
+        entries["__metadata__"] = {key: json.dumps(value) for key, value in header.items()}
         text = json.dumps(entries).encode()
         text += b" " * (-len(text) % 8)
         data.seek(0)
-        with open(partial, "wb") as file:
+        with partial.open("wb") as file:
             file.write(len(text).to_bytes(8, "little") + text)
             while chunk := data.read(1 << 24):
                 file.write(chunk)
@@ -89,7 +92,7 @@ class Arrays(Mapping):
         self.path = Path(path)
         try:
             size = self.path.stat().st_size
-            with open(self.path, "rb") as file:
+            with self.path.open("rb") as file:
                 length = int.from_bytes(file.read(8), "little")
                 entries = json.loads(file.read(length)) if length < size else None
             metadata = entries.pop("__metadata__", {})

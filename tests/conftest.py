@@ -1,0 +1,22 @@
+"""Shared by all tests: where the repository and the mirror are."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def mirror() -> Path:
+    """The folder of published checkpoints and data, laid out as their hosts serve them."""
+    folder = os.environ.get("HTSR_MIRROR")
+    if not folder:
+        pytest.skip("HTSR_MIRROR is not set: no published checkpoints here")
+    return Path(folder)

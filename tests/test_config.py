@@ -1,0 +1,119 @@
+"""Every configuration composes, and what is wrong in one is said in one line before anything runs."""
+
+import re
+import shutil
+
+import pytest
+import yaml
+
+from htsr.config import as_overrides, load, models
+from htsr.errors import InputError
+
+GROUPS = ["experiment", "conventions", "series"]
+
+
+def options(root, group):
+    return sorted(path.stem for path in (root / "config" / group).glob("*.yaml"))
+
+
+def test_every_experiment_with_every_convention(root):
+    for experiment in options(root, "experiment"):
+        for conventions in options(root, "conventions"):
+            config = load(root / "config", [f"experiment={experiment}", f"conventions={conventions}"])
+            assert (config["experiment"], config["conventions"]) == (experiment, conventions)
+            assert models(config)
+
+
+def test_every_series_alone(root):
+    for series in options(root, "series"):
+        config = load(root / "config", [f"series=[{series}]"])
+        assert list(config["series"]) == [series]
+
+
+def test_conventions_win_over_defaults(root):
+    config = load(root / "config", ["conventions=published_2019"])
+    assert config["compute_esd"]["normalization"] == "none"
+    assert config["fit_power_law"]["ks"] == "left"
+
+
+def test_stage_defaults_name_every_setting(root):
+    """The YAML file of a stage is its documentation, so it is complete."""
+    config = load(root / "config", [])
+    for stage in config:
+        path = root / "config" / stage / "default.yaml"
+        if path.exists() and stage not in GROUPS:
+            assert set(yaml.safe_load(path.read_text()) or {}) == set(config[stage]), stage
+
+
+def test_overrides_come_back_unchanged(root):
+    odd = "a 'b' \"c\" = {d}, [e] $f \\ g: 1e3"
+    config = load(
+        root / "config",
+        as_overrides(
+            {
+                "experiment": "cifar10",
+                "fit_power_law": {"bootstrap": 0},
+                "claims": {"odd": {"source": odd, "statement": odd, "test": "x", "arguments": {"a": [1, None, True]}}},
+            }
+        ),
+    )
+    assert config["fit_power_law"]["bootstrap"] == 0
+    assert config["claims"]["odd"]["statement"] == odd
+    assert config["claims"]["odd"]["arguments"] == {"a": [1, None, True]}
+
+
+@pytest.mark.parametrize(
+    ("override", "says"),
+    [
+        ("experiment=nowhere", "nowhere"),
+        ("series=[unheard_of]", "unheard_of"),
+        ("fit_power_law={bootstrp: 0}", "bootstrp"),
+        ("fit_power_law={bootstrap: many}", "many"),
+        ("fit_power_law={ks: right}", "two_sided"),
+        ("unknown_key=1", "unknown_key"),
+        ("mirror=/no/such/folder", "/no/such/folder"),
+        ("series={mine: {title: t, dataset: d, models: {Bad-Name: {source: file, file: x}}}}", "Bad-Name"),
+        ("series={mine: {title: t, dataset: d, models: {m: {source: url}}}}", "needs `url`"),
+        ("series={mine: {title: t, dataset: d, models: {m: {source: trained, train: {epoch: 3}}}}}", "epoch"),
+        ("series={mine: {title: t, dataset: d, models: {m: {source: trained, train: {start_from: q}}}}}", "start_from"),
+        ("comparison={dense: nobody}", "nobody"),
+    ],
+)
+def test_a_wrong_configuration_is_one_message(root, override, says):
+    key, value = override.split("=", 1)
+    with pytest.raises(InputError) as caught:
+        load(root / "config", as_overrides({key: yaml.safe_load(value)}))
+    message = str(caught.value)
+    assert says in message and message.startswith("config: ") and "\n" not in message
+
+
+def test_duplicate_models_are_refused(root, tmp_path):
+    shutil.copytree(root / "config", tmp_path / "config")
+    entry = "{source: file, file: weights.safetensors}"
+    for series in ("one", "two"):
+        text = f"{series}: {{title: t, dataset: d, models: {{twin: {entry}}}}}\n"
+        (tmp_path / "config/series" / f"{series}.yaml").write_text(text)
+    with pytest.raises(InputError, match="'twin' stands in series 'one' and 'two'"):
+        load(tmp_path / "config", ["series=[one,two]"])
+    text = f"three: {{title: t, dataset: d, models: {{twin: {entry}, twin: {entry}}}}}\n"
+    (tmp_path / "config/series/three.yaml").write_text(text)
+    with pytest.raises(InputError, match="duplicate key"):
+        load(tmp_path / "config", ["series=[three]"])
+
+
+def pins(root, name="requirements.txt"):
+    return dict(re.findall(r"^([\w.-]+)==([\w.+-]+)", (root / name).read_text(), re.MULTILINE))
+
+
+def test_conda_environment_names_the_pins(root):
+    environment = yaml.safe_load((root / "environment.yml").read_text())
+    pip = next(entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict))
+    assert dict(entry.split("==") for entry in pip) == pins(root)
+    assert "python=3.11" in environment["dependencies"]
+
+
+def test_the_installed_packages_are_the_pins(root):
+    from importlib.metadata import version
+
+    pinned = pins(root)
+    assert {name: version(name).split("+")[0] for name in pinned} == pinned
