@@ -12,7 +12,7 @@ from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
-from omegaconf import OmegaConf
+from omegaconf import MISSING, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from htsr.errors import InputError
@@ -174,8 +174,8 @@ class Model:
 class Series:
     """Models that are compared with each other: one architecture on one data set."""
 
-    title: str = "???"
-    dataset: str = "???"
+    title: str = MISSING
+    dataset: str = MISSING
     models: dict[str, Model] = field(default_factory=dict)
 
 
@@ -183,10 +183,37 @@ class Series:
 class Claim:
     """A published sentence and the statistic that decides it (`htsr.statistics.claims`)."""
 
-    source: str = "???"
-    statement: str = "???"
-    test: str = "???"
+    source: str = MISSING
+    statement: str = MISSING
+    test: str = MISSING
     arguments: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class PublishedModel:
+    """Published averages of one model's metrics, by column of collect_metrics."""
+
+    source: str = MISSING
+    metrics: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass
+class PublishedRegression:
+    """Published regressions of accuracy on metrics over a series of n models, by metric."""
+
+    source: str = MISSING
+    note: str | None = None
+    n: int = MISSING
+    r2: dict[str, float] = field(default_factory=dict)
+    kendall_tau: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass
+class Published:
+    """Published numbers to print beside ours."""
+
+    models: dict[str, PublishedModel] = field(default_factory=dict)
+    regressions: dict[str, PublishedRegression] = field(default_factory=dict)
 
 
 @dataclass
@@ -206,6 +233,7 @@ class Config:
     series: dict[str, Series] = field(default_factory=dict)
     comparison: Comparison = field(default_factory=Comparison)
     claims: dict[str, Claim] = field(default_factory=dict)
+    published: Published = field(default_factory=Published)
     download_model: DownloadModel = field(default_factory=DownloadModel)
     train_model: TrainModel = field(default_factory=TrainModel)
     extract_layers: ExtractLayers = field(default_factory=ExtractLayers)

@@ -21,8 +21,16 @@ MODELS = models(cfg)
 RESULTS = "results/" + "-".join(
     [cfg["experiment"]] + [c for c in [cfg["conventions"]] if c != "default"]
 )
-FIGURES = ["esd", "alpha_histogram", "accuracy", "norms", "stable_rank"]
-FIGURES += ["comparison"] if all(cfg["comparison"].values()) else []
+ALL_FIGURES = [
+    "esd",
+    "alpha_histogram",
+    "accuracy",
+    "norms",
+    "stable_rank",
+    "comparison",
+]
+COMPARED = [name for name in cfg["comparison"].values() if name]
+FIGURES = [name for name in ALL_FIGURES if COMPARED or name != "comparison"]
 TABLES = ["layer_fits", "model_metrics", "regressions", "claims", "models"]
 
 shell.prefix("set -euo pipefail; export PYTHONPATH=src; ")
@@ -30,7 +38,7 @@ shell.prefix("set -euo pipefail; export PYTHONPATH=src; ")
 
 wildcard_constraints:
     model="[a-z0-9_]+",
-    series="[a-z0-9_]+",
+    series="|".join(cfg["series"]),
     paper="[a-z0-9_]+",
 
 
@@ -107,14 +115,14 @@ def start_weights(wildcards):
 def of_models(pattern):
     """Input function: one file for each model of a series."""
     return lambda wildcards: [
-        pattern.replace("*", model)
+        f"{RESULTS}/{pattern.replace('*', model)}"
         for model in cfg["series"][wildcards.series]["models"]
     ]
 
 
 def of_series(pattern):
     """One file for each series."""
-    return [pattern.replace("*", series) for series in cfg["series"]]
+    return [f"{RESULTS}/{pattern.replace('*', series)}" for series in cfg["series"]]
 
 
 def shown_models():
@@ -150,5 +158,5 @@ def tex_inputs(wildcards):
     folder = ROOT / "paper" / wildcards.paper
     tex = (folder / "main.tex").read_text()
     named = re.findall(r"\\results/([\w./-]+\.(?:pdf|tex))", tex)
-    optional = re.findall(r"\\resultsif\{\w+\}\{([\w./-]+)\}", tex)
-    return sorted({f"{RESULTS}/{name}" for name in named})
+    absent = {f"figures/{name}.pdf" for name in ALL_FIGURES if name not in FIGURES}
+    return [f"{RESULTS}/{name}" for name in sorted({*named} - absent)]

@@ -1,0 +1,90 @@
+rule collect_metrics:
+    """One table of models and one of layers for a series."""
+    input:
+        code=code("collect_metrics"),
+        listings=of_models("extract_layers/*.csv"),
+        esds=of_models("compute_esd/*.safetensors"),
+        fits=of_models("fit_power_law/*.csv"),
+        measures=of_models("measure_layers/*.csv"),
+    output:
+        metrics="<results>/collect_metrics/{series}.csv",
+        layers="<results>/collect_metrics/{series}_layers.csv",
+    log:
+        "<logs>/collect_metrics/{series}.log",
+    benchmark:
+        "<benchmarks>/collect_metrics/{series}.tsv"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        settings=series_overrides,
+        listings=hydra_list("listings"),
+        esds=hydra_list("esds"),
+        fits=hydra_list("fits"),
+        measures=hydra_list("measures"),
+    shell:
+        """
+        python -m htsr.stages.collect_metrics {params.settings:q} \
+            listings={params.listings:q} esds={params.esds:q} \
+            fits={params.fits:q} measures={params.measures:q} \
+            metrics={output.metrics} layers={output.layers} > {log} 2>&1
+        """
+
+
+rule regress_accuracy:
+    """Regression and rank correlation of error and accuracy on every metric, by series and pooled."""
+    input:
+        code=code("regress_accuracy"),
+        metrics=of_series("collect_metrics/*.csv"),
+    output:
+        regressions="<results>/regress_accuracy/regressions.csv",
+    log:
+        "<logs>/regress_accuracy.log",
+    benchmark:
+        "<benchmarks>/regress_accuracy.tsv"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        settings=settings("regress_accuracy"),
+        metrics=hydra_list("metrics"),
+    shell:
+        """
+        python -m htsr.stages.regress_accuracy {params.settings:q} \
+            metrics={params.metrics:q} regressions={output.regressions} > {log} 2>&1
+        """
+
+
+rule judge_claims:
+    """Judge the published claims by this experiment's numbers."""
+    input:
+        code=code("judge_claims"),
+        metrics=of_series("collect_metrics/*.csv"),
+        layers=of_series("collect_metrics/*_layers.csv"),
+        regressions="<results>/regress_accuracy/regressions.csv",
+    output:
+        verdicts="<results>/judge_claims/claims.csv",
+    log:
+        "<logs>/judge_claims.log",
+    benchmark:
+        "<benchmarks>/judge_claims.tsv"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        settings=settings("judge_claims"),
+        claims=entries("claims", "comparison"),
+        metrics=hydra_list("metrics"),
+        layers=hydra_list("layers"),
+    shell:
+        """
+        python -m htsr.stages.judge_claims {params.settings:q} {params.claims:q} \
+            metrics={params.metrics:q} layers={params.layers:q} \
+            regressions={input.regressions} verdicts={output.verdicts} > {log} 2>&1
+        """
