@@ -128,11 +128,10 @@ class FitPowerLaw:
 @dataclass
 class MeasureLayers:
     spike_level: float = 0.99
-
-
-@dataclass
-class CollectMetrics:
-    pass
+    phase_zeros: float = 0.1
+    phase_edge: float = 1.5
+    phase_near: float = 0.02
+    phase_heavy: float = 0.07
 
 
 @dataclass
@@ -240,7 +239,6 @@ class Config:
     compute_esd: ComputeEsd = field(default_factory=ComputeEsd)
     fit_power_law: FitPowerLaw = field(default_factory=FitPowerLaw)
     measure_layers: MeasureLayers = field(default_factory=MeasureLayers)
-    collect_metrics: CollectMetrics = field(default_factory=CollectMetrics)
     regress_accuracy: RegressAccuracy = field(default_factory=RegressAccuracy)
     judge_claims: JudgeClaims = field(default_factory=JudgeClaims)
     plot_esd: PlotEsd = field(default_factory=PlotEsd)

@@ -59,6 +59,7 @@ COLUMNS = {
     "lambda_max": _C(r"$\lambda_{\mathrm{max}}$", "largest eigenvalue"),
     "lambda_plus": _C(r"$\lambda_+$", "upper edge of the Marchenko-Pastur law fitted to the bulk"),
     "sigma_mp": _C(r"$\sigma_{\mathrm{MP}}$", "standard deviation of the entries of W that the fitted bulk stands for"),
+    "sigma_mp_stderr": _C(r"$\Delta\sigma_{\mathrm{MP}}$", "standard error of sigma_mp"),
     "n_spikes": _C(
         r"$n_{\mathrm{spikes}}$", "number of eigenvalues beyond the Tracy-Widom quantile of the bulk's edge"
     ),

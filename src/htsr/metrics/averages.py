@@ -1,0 +1,42 @@
+"""From the spectra of a model to one row of numbers."""
+
+from typing import Any
+
+import pandas as pd
+
+from htsr.errors import InputError
+from htsr.metrics.columns import AVERAGED
+
+
+def join_layers(fits: pd.DataFrame, measures: pd.DataFrame) -> pd.DataFrame:
+    """Fits and measures of one model side by side, one row a spectrum, with its `weight_layer`.
+
+    `status` is "ok" where both are, else the reason of the fit, else that of the measures.
+    Raises InputError where the two tables do not list the same layers.
+    """
+    if fits["layer"].tolist() != measures["layer"].tolist():
+        raise InputError("the tables of fits and of measures list other layers: make both from the same spectra")
+    status = fits["status"].where(fits["status"] != "ok", measures["status"])
+    new = [column for column in measures.columns if column not in fits.columns]
+    joined = pd.concat([fits.drop(columns="status"), measures[new]], axis=1).assign(status=status)
+    weight_layer = joined["layer"].astype(str).str.replace(r"\[[\d,]+\]$", "", regex=True)
+    joined.insert(1, "weight_layer", weight_layer)
+    return joined
+
+
+def average_layers(layers: pd.DataFrame) -> dict[str, Any]:
+    """Means over the rows of `join_layers` with status "ok", with the number of rows used and left out.
+
+    Each `<metric>_stderr` is the standard error of the mean, s/√n; empty for fewer than two values.
+    """
+    used = layers[layers["status"] == "ok"]
+    row = {"n_matrices": len(used), "n_failed": len(layers) - len(used)}
+    for name in AVERAGED:
+        values = used[name].astype(float)
+        row |= {name: values.mean(), f"{name}_stderr": values.sem()}
+    return row
+
+
+def depth(weights: pd.DataFrame) -> int:
+    """Number of linear and convolutional weights among those of a model (column `kind`)."""
+    return int(weights["kind"].astype(str).str.startswith(("linear", "conv")).sum())

@@ -1,0 +1,71 @@
+"""Collect the models of a series: one row a model with its accuracy and the means of its metrics.
+
+In, one file a model in the order of `models`: tail fits (`fits`, CSV), measures (`measures`, CSV), spectra (`esds`,
+safetensors, their headers only) and lists of weights (`listings`, CSV of extract_layers). Out: one row a model (`metrics`,
+CSV) and all rows of fits and measures side by side (`layers`, CSV).
+"""
+
+import logging
+from dataclasses import dataclass
+
+import pandas as pd
+from omegaconf import MISSING
+
+from htsr.errors import InputError
+from htsr.files import Arrays, read_table, write_table
+from htsr.metrics.averages import average_layers, depth, join_layers
+from htsr.stage import stage
+
+log = logging.getLogger("htsr.collect_metrics")
+
+
+@dataclass
+class CollectMetricsJob:
+    series: str = MISSING
+    title: str = MISSING
+    dataset: str = MISSING
+    models: list[str] = MISSING
+    titles: list[str] = MISSING
+    fits: list[str] = MISSING
+    measures: list[str] = MISSING
+    esds: list[str] = MISSING
+    listings: list[str] = MISSING
+    metrics: str = MISSING
+    layers: str = MISSING
+
+
+@stage(CollectMetricsJob)
+def main(job: CollectMetricsJob) -> None:
+    for key in ("titles", "fits", "measures", "esds", "listings"):
+        if len(getattr(job, key)) != len(job.models):
+            raise InputError(f"series {job.series}: {len(job.models)} models, but {len(getattr(job, key))} {key}")
+    rows, tables = [], []
+    for i, model in enumerate(job.models):
+        try:
+            layers = join_layers(read_table(job.fits[i]), read_table(job.measures[i]))
+        except InputError as error:
+            raise InputError(f"model {model!r}: {error}") from error
+        header = Arrays(job.esds[i]).header
+        accuracy = header.get("accuracy")
+        row = {
+            "series": job.series,
+            "model": model,
+            "title": job.titles[i],
+            "dataset": job.dataset,
+            "accuracy": accuracy,
+            "error": None if accuracy is None else round(100 - accuracy, 10),
+            **{key: header.get(key) for key in ("train_accuracy", "accuracy_source", "n_parameters")},
+            "depth": depth(read_table(job.listings[i])),
+            **average_layers(layers),
+        }
+        log.info("%s: %d spectra, %d failed", model, row["n_matrices"], row["n_failed"])
+        rows.append(row)
+        layers.insert(0, "series", job.series)
+        layers.insert(1, "model", model)
+        tables.append(layers)
+    write_table(job.metrics, rows)
+    write_table(job.layers, pd.concat(tables))
+
+
+if __name__ == "__main__":
+    main()
