@@ -1,0 +1,67 @@
+"""Judge published sentences against the tables of an experiment.
+
+A claim names one of TESTS and its arguments (`config/claims/*.yaml`); `htsr.statistics.verdict` holds the rules.
+"""
+
+import inspect
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from htsr.errors import InputError
+from htsr.statistics.comparison_claims import larger_in_layers, mean_differs, mean_unchanged
+from htsr.statistics.evidence import Judging, NotMeasured, Tables
+from htsr.statistics.layer_claims import layers_ranked_alike, share_beyond_null, share_close, share_in_range
+from htsr.statistics.model_claims import beats_rivals, nears_value, tracks_accuracy, tracks_beyond_controls
+from htsr.statistics.verdict import not_measured
+
+TESTS = {
+    test.__name__: test
+    for test in (
+        *(tracks_accuracy, tracks_beyond_controls, nears_value, beats_rivals),
+        *(share_in_range, share_beyond_null, share_close, layers_ranked_alike),
+        *(larger_in_layers, mean_unchanged, mean_differs),
+    )
+}
+
+COLUMNS = ["claim", "source", "statement", "effect", "effect_low", "effect_high", "p_value", "n", "verdict", "reason"]
+
+
+def judge(claims: Mapping[str, Any], tables: Tables, judging: Judging) -> pd.DataFrame:
+    """One row (COLUMNS) a claim. claims: by name, each with source, statement, test and arguments.
+
+    A claim that needs what the tables do not have is inconclusive. Raises InputError for an unknown test or argument.
+    """
+    for name, claim in claims.items():
+        check(name, claim.test, claim.arguments)
+    rows = []
+    for name, claim in claims.items():
+        try:
+            evidence = TESTS[claim.test](tables, judging, **claim.arguments)
+        except NotMeasured as error:
+            evidence = not_measured(str(error))
+        except InputError as error:
+            raise InputError(f"claim {name!r}: {error}") from None
+        numbers = (evidence.effect, evidence.low, evidence.high, evidence.p)
+        rows.append((name, claim.source, claim.statement, *numbers, evidence.n, evidence.verdict, evidence.reason))
+    table = pd.DataFrame(rows, columns=COLUMNS)
+    table["n"] = table["n"].astype("Int64").where(table["effect"].notna())
+    return table
+
+
+def check(name: str, test: str, arguments: Mapping[str, Any]) -> None:
+    """Raise InputError where the test does not exist or does not take these arguments."""
+    if test not in TESTS:
+        raise InputError(f"claim {name!r}: no test is named {test!r}; there are {', '.join(TESTS)}")
+    signature = inspect.signature(TESTS[test])
+    try:
+        signature.bind(None, None, **arguments)
+    except TypeError as error:
+        raise InputError(f"claim {name!r}, test {test}: {error}") from None
+    for key, value in arguments.items():
+        wanted = signature.parameters[key].annotation
+        fits = isinstance(value, (int, float) if wanted is float else wanted) and not isinstance(value, bool)
+        if not fits or (isinstance(value, float) and not math.isfinite(value)):
+            raise InputError(f"claim {name!r}, test {test}: {key}: {value!r} is no {wanted.__name__}")

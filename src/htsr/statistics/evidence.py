@@ -1,0 +1,104 @@
+"""What claims are judged on: the tables of one experiment, and the words in which results are reported."""
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from htsr.statistics.metrics_table import POOLED
+from htsr.statistics.resampling import generator
+
+
+class NotMeasured(Exception):
+    """A claim needs what this experiment does not have; the message says what."""
+
+
+@dataclass(frozen=True)
+class Tables:
+    """models: one row a model (`metrics_table.combine`); layers: one row a matrix, with `series, model, layer,
+    weight_layer`; regressions: `regression.regress` of models; comparison: model name (or None) of dense, regularized,
+    finetuned."""
+
+    models: pd.DataFrame
+    layers: pd.DataFrame
+    regressions: pd.DataFrame
+    comparison: dict[str, str | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Judging:
+    """How claims are judged: number of resamples, significance, seed."""
+
+    resamples: int = 2000
+    significance: float = 0.05
+    seed: int = 0
+
+    def rng(self, *names: str) -> np.random.Generator:
+        """Generator keyed by what is computed, so that two claims about one number give it one interval."""
+        return generator(self.seed, *names)
+
+    @property
+    def level(self) -> float:
+        return 1 - self.significance
+
+
+def layers_with(tables: Tables, columns: list[str]) -> pd.DataFrame:
+    """Rows of the layer table that have numbers in all columns. Raises NotMeasured where there are none."""
+    missing = [name for name in columns if name not in tables.layers]
+    if missing:
+        raise NotMeasured(f"the layer tables have no column {', '.join(missing)}")
+    rows = tables.layers.replace([np.inf, -np.inf], np.nan).dropna(subset=columns)
+    if rows.empty:
+        raise NotMeasured(f"no layer has {' and '.join(columns)}")
+    return rows.reset_index(drop=True)
+
+
+def pooled(tables: Tables, metric: str, target: str, statistic: str) -> pd.Series:
+    """The regression of target on metric over all series. Raises NotMeasured where it or its statistic is missing."""
+    table = tables.regressions
+    rows = table[(table["series"] == POOLED) & (table["metric"] == metric) & (table["target"] == target)]
+    if rows.empty:
+        raise NotMeasured(f"no regression of {target} on {metric}")
+    row = rows.iloc[0]
+    if not math.isfinite(row[statistic]):
+        raise NotMeasured(f"{statistic} of {metric} and {target}: {row['status']}")
+    return row
+
+
+def comparison_pair(tables: Tables, column: str, baseline: str, changed: str) -> pd.DataFrame:
+    """Matrices that two models of the comparison have in common: layer, weight_layer, baseline, changed, difference.
+
+    baseline, changed: roles. Raises NotMeasured where a role is not filled or no matrix is common.
+    """
+    frames = []
+    for role in (baseline, changed):
+        name = tables.comparison.get(role)
+        if name is None:
+            raise NotMeasured(f"no {role} model to compare")
+        rows = layers_with(tables, [column])
+        frames.append(rows[rows["model"] == name].drop_duplicates("layer"))
+    one, other = (frame[["layer", "weight_layer", column]] for frame in frames)
+    pairs = one.merge(other[["layer", column]], on="layer", suffixes=("", "_changed"))
+    if pairs.empty:
+        raise NotMeasured(f"the {baseline} and the {changed} model have no layer with {column} in common")
+    pairs = pairs.rename(columns={column: "baseline", f"{column}_changed": "changed"})
+    return pairs.assign(difference=pairs["changed"] - pairs["baseline"])
+
+
+def number(value: float) -> str:
+    """A number for a sentence: three decimals at most, p values of any size."""
+    return f"{value:.3g}" if abs(value) < 0.01 and value else f"{value:.3f}".rstrip("0").rstrip(".")
+
+
+def bounds(low: float, high: float, level: float) -> str:
+    """The interval in words."""
+    if not math.isfinite(low):
+        return "no interval"
+    return f"{level * 100:g} % interval {number(low)} to {number(high)}"
+
+
+def least_p(arrangements: int, significance: float, things: str = "models") -> str:
+    """A remark where a two-sided test over so many arrangements cannot reach the significance, else nothing."""
+    least = min(1.0, 2 / arrangements)
+    return f"; with so few {things} p cannot fall below {number(least)}" if least >= significance else ""

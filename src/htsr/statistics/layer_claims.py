@@ -1,0 +1,142 @@
+"""Claims about layers of all models: shares of matrices, and relations between their measures.
+
+Matrices of one layer, and layers of one model, are alike: intervals resample models, then layers within models. They
+therefore need at least `resampling.FEWEST` models.
+"""
+
+import math
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from htsr.statistics import verdict
+from htsr.statistics.correlation import kendall, permutation_p
+from htsr.statistics.evidence import Judging, NotMeasured, Tables, bounds, layers_with, number
+from htsr.statistics.resampling import FEWEST, interval, two_stage_weights
+from htsr.statistics.verdict import Evidence
+
+LAYER = ["series", "model", "weight_layer"]
+
+
+def share_in_range(
+    tables: Tables, judging: Judging, column: str, low: float, high: float, threshold: float = 0.5
+) -> Evidence:
+    """Fraction: column lies in [low, high] for more than the threshold of all matrices.
+
+    Where the table has `<column>_null` and `<column>_null_std`, the reason also says what share of the same matrices
+    with permuted entries lies there.
+    """
+    rows = layers_with(tables, [column])
+    share, evidence = _share(rows, rows[column].between(low, high), judging, threshold)
+    text = f"{number(100 * share)} % of {len(rows)} matrices have {column} in {number(low)} to {number(high)}"
+    return evidence(text, _null_share(rows, column, low, high))
+
+
+def share_beyond_null(
+    tables: Tables, judging: Judging, column: str, level: float = 0.1, threshold: float = 0.5
+) -> Evidence:
+    """Fraction: `<column>_null_p`, two-sided, is at most `level` for more than the threshold of all matrices.
+
+    K permutations give no p below 2/(K + 1), so matrices with fewer than 2/level - 1 are left out.
+    """
+    rows = layers_with(tables, [column, f"{column}_null_p", "n_null"])
+    most = int(rows["n_null"].max())
+    rows = rows[rows["n_null"] >= 2 / level - 1]
+    if rows.empty:
+        raise NotMeasured(f"{most} permutations a matrix cannot give p = {number(level)}")
+    share, evidence = _share(rows, rows[f"{column}_null_p"] <= level, judging, threshold)
+    return evidence(
+        f"{number(100 * share)} % of {len(rows)} matrices have a {column} that differs from that of their own permuted "
+        f"entries (p <= {number(level)}; by chance {number(100 * level)} %)"
+    )
+
+
+def share_close(
+    tables: Tables, judging: Judging, first: str, second: str, tolerance: float, threshold: float = 0.5
+) -> Evidence:
+    """Fraction: two columns differ by at most the tolerance for more than the threshold of all matrices."""
+    rows = layers_with(tables, [first, second])
+    difference = (rows[first] - rows[second]).to_numpy()
+    share, evidence = _share(rows, np.abs(difference) <= tolerance, judging, threshold)
+    return evidence(
+        f"{number(100 * share)} % of {len(rows)} matrices have {first} and {second} within {number(tolerance)} of each "
+        "other",
+        f"; median difference {number(np.median(difference))}",
+    )
+
+
+def layers_ranked_alike(tables: Tables, judging: Judging, first: str, second: str) -> Evidence:
+    """Direction: two columns rank the layers of a model alike.
+
+    Kendall's τ-b over pairs of layers of the same model (means over a layer's matrices), p under permutations of the
+    layers within models. Layers in the same place of related models are not independent: p takes them as such.
+    """
+    rows = layers_with(tables, [first, second]).groupby(LAYER, sort=False)[[first, second]].mean().reset_index()
+    models = _models(rows)
+    x, y, n = rows[first].to_numpy(), rows[second].to_numpy(), len(rows)
+    tau = float(kendall(x, y, models)[0])
+    if not math.isfinite(tau):
+        raise NotMeasured(f"no model has two layers with different {first} and {second}")
+    rng = judging.rng(first, second)
+    drawn = kendall(x, y, models, two_stage_weights(rng, models, judging.resamples))
+    low, high = interval(drawn, models.max() + 1, judging.level)
+    p, _ = permutation_p(x, y, models, rng, judging.resamples)
+    reason = (
+        f"tau of {first} and {second} over layers of the same model is {number(tau)} "
+        f"({bounds(low, high, judging.level)}, p = {number(p)}) over {n} layers of {models.max() + 1} models"
+    )
+    decided = verdict.direction(tau, low, high, p, judging.significance)
+    return Evidence(decided, reason, tau, low, high, p, n)
+
+
+def _models(rows: pd.DataFrame) -> np.ndarray:
+    return rows.groupby(["series", "model"], sort=False).ngroup().to_numpy()
+
+
+def _share(rows: pd.DataFrame, hits: pd.Series | np.ndarray, judging: Judging, threshold: float):
+    """Share of hits among the rows, and a function that puts a sentence on it into evidence."""
+    layers = rows[LAYER].assign(hits=np.asarray(hits, float)).groupby(LAYER, sort=False)["hits"]
+    layers = layers.agg(["sum", "size"]).reset_index()
+    models = _models(layers)
+    weights = two_stage_weights(judging.rng("share"), models, judging.resamples)
+    drawn = (weights @ layers["sum"].to_numpy()) / (weights @ layers["size"].to_numpy())
+    share, count = float(np.mean(hits)), models.max() + 1
+    low, high = interval(drawn, count, judging.level)
+    if count >= FEWEST and share in (0.0, 1.0):
+        low, high = _unanimous(share, len(layers), judging.level)
+    text = f"({bounds(low, high, judging.level)}, {count} models)"
+    few = f"; an interval needs {FEWEST} models" if count < FEWEST else ""
+
+    def evidence(sentence: str, more: str = "") -> Evidence:
+        decided = verdict.fraction(low, high, threshold)
+        return Evidence(decided, f"{sentence} {text}{more}{few}", share, low, high, n=len(rows))
+
+    return share, evidence
+
+
+def _unanimous(share: float, n: int, level: float) -> tuple[float, float]:
+    """Clopper-Pearson interval of a share that is 0 or 1 in all of n layers, where resamples cannot differ."""
+    result = stats.binomtest(round(share * n), n).proportion_ci(level)
+    return float(result.low), float(result.high)
+
+
+def _null_share(rows: pd.DataFrame, column: str, low: float, high: float) -> str:
+    """What share of permuted matrices has an exponent in the range, from mean and standard deviation of each null.
+
+    Exponents exceed 1 and are skewed: α - 1 is taken as lognormal.
+    """
+    names = [f"{column}_null", f"{column}_null_std"]
+    if not set(names) <= set(rows):
+        return ""
+    null = rows[names].dropna()
+    null = null[(null[names[0]] > 1) & (null[names[1]] > 0)]
+    if null.empty:
+        return ""
+    excess, spread = (null[names] - [1, 0]).to_numpy().T
+    sigma = np.sqrt(np.log1p((spread / excess) ** 2))
+    mu = np.log(excess) - sigma**2 / 2
+    upper, lower = (
+        stats.norm.cdf((math.log(edge - 1) - mu) / sigma) if edge > 1 else np.zeros(len(mu)) for edge in (high, low)
+    )
+    return f"; with permuted entries about {number(100 * np.mean(upper - lower))} % would"

@@ -1,0 +1,142 @@
+"""Claims about models: which metric goes with accuracy, and whether it does so better than simpler ones.
+
+Every test takes (tables, judging, its arguments) and gives `Evidence`. All are within series: only models of the same
+series are compared. `expected` is the sign of the rank correlation of metric and target: with the target `error`, "a
+smaller metric means a better model" is `positive`.
+"""
+
+import math
+
+import numpy as np
+import pandas as pd
+
+from htsr.errors import InputError
+from htsr.statistics import verdict
+from htsr.statistics.correlation import kendall, permutation_p
+from htsr.statistics.evidence import Judging, NotMeasured, Tables, bounds, least_p, number, pooled
+from htsr.statistics.metrics_table import series_codes, usable
+from htsr.statistics.resampling import FEWEST, bootstrap_weights, interval
+from htsr.statistics.verdict import Evidence
+
+
+def tracks_accuracy(
+    tables: Tables, judging: Judging, metric: str, target: str = "error", expected: str = "positive"
+) -> Evidence:
+    """Direction: metric and target are ranked alike (`positive`) or oppositely (`negative`) within series.
+
+    Kendall's τ-b over all series with its p under permutations within series, from the regression table.
+    """
+    sign = _sign(expected)
+    row = pooled(tables, metric, target, "kendall_tau")
+    rows = usable(tables.models, [metric, target])
+    return _directed(
+        sign,
+        *row[["kendall_tau", "kendall_low", "kendall_high", "kendall_p", "n"]],
+        judging,
+        f"within-series tau of {metric} and {target}",
+        f" of {rows['series'].nunique()} series{least_p(_orders(rows), judging.significance)}",
+    )
+
+
+def tracks_beyond_controls(
+    tables: Tables, judging: Judging, metric: str, target: str = "error", expected: str = "positive"
+) -> Evidence:
+    """Direction: as `tracks_accuracy`, with the partial τ after taking out depth and log_norm."""
+    row = pooled(tables, metric, target, "partial_tau")
+    return _directed(
+        _sign(expected),
+        *row[["partial_tau", "partial_tau_low", "partial_tau_high", "partial_tau_p", "n"]],
+        judging,
+        f"within-series tau of {metric} and {target} after taking out depth and log_norm",
+    )
+
+
+def nears_value(
+    tables: Tables, judging: Judging, metric: str, value: float, target: str = "error", expected: str = "positive"
+) -> Evidence:
+    """Direction: the distance |metric - value| and the target are ranked alike (oppositely) within series."""
+    rows = usable(tables.models, [metric, target])
+    x, y, groups, n = np.abs(rows[metric] - value).to_numpy(), rows[target].to_numpy(), series_codes(rows), len(rows)
+    tau = float(kendall(x, y, groups)[0])
+    if not math.isfinite(tau):
+        raise NotMeasured(f"{n} models with different {metric} and {target}")
+    rng = judging.rng(metric, target)
+    weights = bootstrap_weights(rng, groups, judging.resamples)
+    low, high = interval(kendall(x, y, groups, weights), n, judging.level)
+    p, _ = permutation_p(x, y, groups, rng, judging.resamples)
+    best = rows.loc[rows.groupby("series")["error"].idxmin(), metric]
+    spread = " to ".join(number(v) for v in sorted({best.min(), best.max()}))
+    return _directed(
+        _sign(expected),
+        *(tau, low, high, p, n),
+        judging,
+        f"within-series tau of |{metric} - {number(value)}| and {target}",
+        f" of {rows['series'].nunique()} series, the best of which have {metric} {spread}"
+        f"{least_p(_orders(rows), judging.significance)}",
+    )
+
+
+def beats_rivals(
+    tables: Tables, judging: Judging, metric: str, rivals: list, target: str = "error", expected: str = "positive"
+) -> Evidence:
+    """Direction: metric ranks the models better than every rival.
+
+    Effect: τ of metric and target, in the expected direction, less |τ| of the rival, resampled together; reported for
+    the strongest rival. supported: the interval lies above 0 for all rivals; not supported: below 0 for one.
+    """
+    sign, columns = _sign(expected), [metric, target, *rivals]
+    missing = [name for name in columns if name not in tables.models]
+    if missing or not rivals:
+        raise NotMeasured(f"no column {', '.join(missing)}" if missing else "no rivals named")
+    rows = usable(tables.models, columns)
+    values, y, groups, n = rows[[metric, *rivals]].to_numpy().T, rows[target].to_numpy(), series_codes(rows), len(rows)
+    weights = bootstrap_weights(judging.rng(metric, target), groups, judging.resamples)
+    everything = np.vstack([np.ones(n), weights])
+    own, *others = (kendall(x, y, groups, everything) for x in values)
+    found = {}
+    for name, other in zip(rivals, others, strict=True):
+        # A rival that is the same for all models ranks nothing.
+        gain = sign * own - np.abs(other if math.isfinite(other[0]) else np.zeros_like(other))
+        found[name] = (float(gain[0]), *interval(gain[1:], n, judging.level))
+    strongest = min(found, key=lambda name: found[name][0])
+    effect, low, high = found[strongest]
+    if not math.isfinite(effect):
+        raise NotMeasured(f"{n} models with different {metric} and {target}")
+    verdicts = [verdict.direction(*entry, math.nan, judging.significance) for entry in found.values()]
+    decided = verdict.INCONCLUSIVE
+    if verdict.NOT_SUPPORTED in verdicts:
+        decided = verdict.NOT_SUPPORTED
+    elif set(verdicts) == {verdict.SUPPORTED}:
+        decided = verdict.SUPPORTED
+    worse = [name for name, entry in found.items() if entry[0] <= 0]
+    reason = (
+        f"tau of {metric} and {target} is {number(own[0])}, {number(effect)} more than |tau| of the strongest rival "
+        f"{strongest} ({bounds(low, high, judging.level)}) over {n} models; "
+        f"{', '.join(worse) + ' rank them as well or better' if worse else 'all rivals rank them less well'}"
+        f"{f'; a comparison needs {FEWEST} models' if n < FEWEST else ''}"
+    )
+    return Evidence(decided, reason, effect, low, high, n=n)
+
+
+def _sign(expected: str) -> int:
+    try:
+        return {"positive": 1, "negative": -1}[expected]
+    except KeyError:
+        raise InputError(f"expected: {expected!r} is neither positive nor negative") from None
+
+
+def _orders(rows: pd.DataFrame) -> int:
+    """Number of orders of the models within their series."""
+    return math.prod(math.factorial(size) for size in rows.groupby("series").size())
+
+
+def _directed(
+    sign: int, effect: float, low: float, high: float, p: float, n: float, judging: Judging, what: str, more: str = ""
+) -> Evidence:
+    """Evidence on a rank correlation of the expected sign."""
+    oriented = sorted((sign * low, sign * high)) if math.isfinite(low) else (low, high)
+    decided = verdict.direction(sign * effect, *oriented, p, judging.significance)
+    reason = (
+        f"{what} is {number(effect)} ({bounds(low, high, judging.level)}, p = {number(p)}) over {int(n)} models{more}"
+    )
+    return Evidence(decided, reason, float(effect), float(low), float(high), float(p), int(n))
