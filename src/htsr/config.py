@@ -79,7 +79,10 @@ class Dataset:
 
 @dataclass
 class DownloadModel:
-    """`cache` keeps downloads as their hosts serve them, under <host>/<path>, shared by all experiments."""
+    """`cache` keeps downloads as their hosts serve them, under <host>/<path>, shared by all experiments.
+
+    retries: how often in a row a try may end without a new byte. timeout: seconds without an answer.
+    """
 
     cache: str = "downloads"
     retries: int = 5
@@ -103,6 +106,8 @@ class TrainModel:
 
 @dataclass
 class ExtractLayers:
+    """min_size: matrices with a smaller side below it are left out."""
+
     convolution: Convolution = Convolution.slices
     min_size: int = 50
 
@@ -119,6 +124,7 @@ class FitPowerLaw:
     backend: Backend = Backend.exact
     ks: KolmogorovSmirnov = KolmogorovSmirnov.two_sided
     min_tail: int = 10
+    cut_at_xmax: bool = False
     drop_smallest: int = 0
     min_eigenvalue: float = 0.0
     bootstrap: int = 200
@@ -156,7 +162,11 @@ class PlotEsd:
 
 @dataclass
 class Model:
-    """One network: where its weights are, and what accuracy its makers report for them (percent)."""
+    """One network: where its weights are, and what accuracy its makers report for them (percent).
+
+    layers: what names and shapes do not tell, {weight key: {kind: ..., groups: ..., transposed: ...}}.
+    placeholders: read a checkpoint that needs unknown classes, with inert stand-ins for them.
+    """
 
     source: Source = Source.url
     title: str | None = None
@@ -166,6 +176,8 @@ class Model:
     weights: str | None = None
     accuracy: float | None = None
     accuracy_source: str | None = None
+    layers: dict[str, Any] = field(default_factory=dict)
+    placeholders: bool = False
     train: dict[str, Any] = field(default_factory=dict)
 
 
