@@ -35,10 +35,12 @@ def gram(w: np.ndarray, factor: float = 1.0) -> np.ndarray:
     tall = w.shape[0] >= w.shape[1]
     out = np.zeros((m, m), order="F")
     for block in blocks(w):
-        b = block.astype(np.float64, order="C")
-        b *= factor
-        out = dsyrk(1.0, b.T, beta=1.0, c=out, trans=not tall, lower=1, overwrite_c=1)
+        out = dsyrk(1.0, _double(block, factor).T, beta=1.0, c=out, trans=not tall, lower=1, overwrite_c=1)
     return out
+
+
+def _double(block: np.ndarray, factor: float) -> np.ndarray:
+    return np.multiply(block, factor, dtype=np.float64, order="C")
 
 
 def eigenvalues(w: np.ndarray) -> np.ndarray:

@@ -1,8 +1,8 @@
 """Collect the models of a series: one row a model with its accuracy and the means of its metrics.
 
 In, one file a model in the order of `models`: tail fits (`fits`, CSV), measures (`measures`, CSV), spectra (`esds`,
-safetensors, their headers only) and lists of weights (`listings`, CSV of extract_layers). Out: one row a model (`metrics`,
-CSV) and all rows of fits and measures side by side (`layers`, CSV).
+safetensors, their headers only) and lists of weights (`listings`, CSV of extract_layers). Out: one row a model
+(`metrics`, CSV) and all rows of fits and measures side by side (`layers`, CSV).
 """
 
 import logging
