@@ -1,0 +1,112 @@
+"""The exponents of all matrices, series by series, beside those of the permuted matrices."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from htsr.figures import style
+
+UNIVERSAL = (2.0, 5.0)  # the range that the universality letter gives
+_WIDEST = 12.0  # no axis goes further: an exponent beyond says that there is no tail
+_DRAWN = ["series", "kind", "low", "high", "count"]
+
+
+def draw(layers: pd.DataFrame, titles: Mapping[str, str]) -> tuple[Figure, pd.DataFrame]:
+    """One histogram of alpha for each series, over the outline of the null's.
+
+    layers: one row a spectrum, with series, alpha, alpha_null (the mean over the permutations of that matrix) and
+    alpha_null_std. Exponents beyond the axis and failed fits are counted above each panel, the range [2, 5] is shaded.
+    Returns the figure and what it shows: one row a bin, and the medians.
+    """
+    fitted = layers[layers["alpha"].notna()]
+    order = list(fitted["series"].unique())
+    if not order:
+        return style.message("No matrix of this experiment has a fitted exponent."), pd.DataFrame(columns=_DRAWN)
+    columns = 1 if len(order) <= 4 else 2 if len(order) <= 10 else 3
+    shown = order[: 8 * columns]
+    rows = -(-len(shown) // columns)
+    figure = style.new_figure(0.75 + rows * {1: 1.45, 2: 1.3, 3: 0.95}[columns])
+    panels = style.grid(figure, len(shown), columns, sharex=True)
+    edges = _edges(fitted)
+    drawn = []
+    for index, (axis, series) in enumerate(zip(panels, shown, strict=True)):
+        own = layers[layers["series"] == series]
+        drawn += _panel(axis, own, edges, style.look(index)["color"], columns)
+        width = {1: 60, 2: 40, 3: 30}[columns]
+        axis.set_title(
+            f"{style.series_title(series, titles, width)}\n{_summary(own, edges, short=columns == 3)}",
+            fontsize=7, loc="left", pad=3, linespacing=1.1,
+        )  # fmt: skip
+    for axis in panels[-columns:]:
+        axis.set_xlabel(style.symbol("alpha"))
+        axis.tick_params(labelbottom=True)
+    for axis in panels[::columns]:
+        axis.set_ylabel("matrices")
+    has_null = fitted["alpha_null"].notna().any()
+    empty = [style.series_title(series, titles, 30) for series in layers["series"].unique() if series not in order]
+    beyond = len(order) - len(shown)
+    style.footnote(
+        figure,
+        "Shaded: 2 to 5. Solid line: median",
+        has_null and "Grey: mean exponent of each matrix with its elements permuted; dotted: its median",
+        bool(empty) and f"No fit in {style.plain(', '.join(empty), 60)}",
+        beyond > 0 and f"{style.counted(beyond, 'series', 'series')} more not shown",
+    )
+    return figure, pd.DataFrame(drawn, columns=_DRAWN)
+
+
+def _edges(fitted: pd.DataFrame) -> np.ndarray:
+    """Bins of 0.25 (wider for few matrices) from 1 to where nearly all exponents have ended."""
+    values = pd.concat([fitted["alpha"], fitted["alpha_null"]]).dropna()
+    end = min(max(6.0, np.ceil(values.quantile(0.99))) if len(values) else 6.0, _WIDEST)
+    return np.arange(1.0, end + 1e-9, 0.25 if len(fitted) > 60 else 0.5)
+
+
+def _panel(axis: Axes, own: pd.DataFrame, edges: np.ndarray, color: str, columns: int) -> list[dict]:
+    series, drawn = own["series"].iloc[0], []
+    axis.axvspan(*UNIVERSAL, color=style.SHADE, linewidth=0, zorder=0)
+    for kind, column in (("alpha", "alpha"), ("null", "alpha_null")):
+        values = own.loc[own["alpha"].notna(), column].dropna()
+        if not len(values):
+            continue
+        counts, _ = np.histogram(values, edges)
+        if kind == "alpha":
+            axis.stairs(counts, edges, fill=True, color=color, alpha=0.75, zorder=2)
+        else:
+            axis.stairs(counts, edges, color=style.NULL, linewidth=1.0, hatch="////", zorder=3)
+        median = values.median()
+        axis.axvline(
+            median, color=color if kind == "alpha" else "0.35", linestyle="-" if kind == "alpha" else ":", zorder=4
+        )
+        drawn += [
+            {"series": series, "kind": kind, "low": low, "high": high, "count": count}
+            for low, high, count in zip(edges[:-1], edges[1:], counts, strict=True)
+        ]
+        outside = len(values) - int(counts.sum())
+        drawn.append({"series": series, "kind": f"{kind}_median", "low": median, "high": median, "count": len(values)})
+        drawn.append({"series": series, "kind": f"{kind}_outside", "count": outside})
+    axis.set_xlim(edges[0], edges[-1])
+    axis.set_ylim(bottom=0)
+    axis.yaxis.get_major_locator().set_params(integer=True, nbins=4)
+    return drawn
+
+
+def _summary(own: pd.DataFrame, edges: np.ndarray, short: bool) -> str:
+    """Counts of one series: matrices, share in the range, medians, what the panel does not show."""
+    alpha = own["alpha"].dropna()
+    failed = len(own) - len(alpha)
+    inside = alpha.between(*UNIVERSAL).mean()
+    null = own.loc[own["alpha"].notna(), "alpha_null"].dropna()
+    outside = int((~alpha.between(edges[0], edges[-1])).sum())
+    parts = [f"$n = {len(alpha)}$", f"median {alpha.median():.2f}", f"{100 * inside:.0f} % in [2, 5]"]
+    if len(null) and not short:
+        spread = np.sqrt((own["alpha_null_std"] ** 2).mean() + null.var(ddof=0))
+        parts.append(f"one permutation gives {null.mean():.2f} ± {spread:.2f}")
+    if outside:
+        parts.append(f"{outside} beyond the axis")
+    if failed:
+        parts.append(f"{failed} failed")
+    return ", ".join(parts)

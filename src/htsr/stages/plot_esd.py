@@ -1,0 +1,51 @@
+"""Draw the spectra of selected layers with the laws fitted to their tails, and those of the permuted layers."""
+
+import logging
+from dataclasses import dataclass
+
+from omegaconf import MISSING
+
+from htsr.config import PlotEsd
+from htsr.errors import InputError
+from htsr.figures import esd, style
+from htsr.files import Arrays, read_table
+from htsr.spectra.spectrum import from_arrays
+from htsr.stage import stage
+
+log = logging.getLogger("htsr.plot_esd")
+
+
+@dataclass
+class PlotEsdJob(PlotEsd):
+    """Of each shown model its printed name, compute_esd file and fit_power_law file; `models` chooses them."""
+
+    names: list[str] = MISSING
+    spectra: list[str] = MISSING
+    fits: list[str] = MISSING
+    pdf: str = MISSING
+    png: str = MISSING
+    csv: str = MISSING
+
+
+@stage(PlotEsdJob)
+def main(job: PlotEsdJob) -> None:
+    if not len(job.names) == len(job.spectra) == len(job.fits):
+        raise InputError("plot_esd: names, spectra and fits are lists of one length: one entry a model")
+    shown, without = [], []
+    for name, spectra, fits in zip(job.names, job.spectra, job.fits, strict=True):
+        table, arrays = read_table(fits), Arrays(spectra)
+        chosen = esd.choose(table, job.layers_per_model)
+        rows = {row["layer"]: row for row in table.to_dict("records")}
+        found = {s.name: s for s in from_arrays(arrays, arrays.header) if s.name in chosen}
+        missing = [layer for layer in chosen if layer not in found]
+        if missing:
+            raise InputError(f"{spectra}: no spectrum {missing[0]!r}, which {fits} has: make both anew")
+        shown += [esd.Shown(name, found[layer], rows[layer]) for layer in chosen]
+        without += [] if chosen else [name]
+    figure, drawn = esd.draw(shown, without)
+    style.save(figure, drawn, job.pdf, job.png, job.csv)
+    log.info("drew %s", ", ".join(f"{item.model} {item.spectrum.name}" for item in shown))
+
+
+if __name__ == "__main__":
+    main()
