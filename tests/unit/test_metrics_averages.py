@@ -10,7 +10,7 @@ from htsr.metrics.columns import AVERAGED
 def tables():
     fits = pd.DataFrame(
         {
-            "layer": ["a[0,1]", "a[2,0,1]", "b.c", "d"],
+            "layer": ["a[0,1]", "a[2,0,1]", "b.c[q]", "d"],
             "alpha": [2.0, 4.0, np.nan, 3.0],
             "alpha_hill": [1.0, 2.0, np.nan, 9.0],
             "ks_distance": [0.1, 0.3, np.nan, 9.0],
@@ -51,6 +51,7 @@ def test_no_usable_spectrum_gives_empty_means():
     assert all(np.isnan(value) for value in row.values())
 
 
-def test_depth_counts_linear_and_convolutional_weights():
-    kinds = ["conv2d", "linear", "embedding", "conv1d", "vector", "linear", np.nan]
-    assert depth(pd.DataFrame({"kind": kinds})) == 4
+def test_depth_counts_weights_once_and_no_embeddings():
+    kinds = ["conv2d", "linear", "embedding", "hf_conv1d", "unknown", "linear"]
+    status = ["ok", "3 x 9: smaller side under 50", "ok", "ok", "no rule", "the same weight as a.weight"]
+    assert depth(pd.DataFrame({"kind": kinds, "status": status})) == 3

@@ -122,7 +122,7 @@ def test_measure_layers_refuses_fits_of_other_spectra(made):
 
 def test_collect_metrics(made):
     run(measure_layers, esd=made / "esd.safetensors", fits=made / "fits.csv", measures=made / "measures.csv")
-    write_table(made / "weights.csv", [{"layer": name, "kind": "linear"} for name in ("fc", "bad", "zero", "small")])
+    write_table(made / "weights.csv", [{"layer": name, "kind": "linear", "status": "ok"} for name in "abcd"])
     failed = read_table(made / "fits.csv").assign(status="too few eigenvalues", alpha=None)
     write_table(made / "failed.csv", failed)
     run(

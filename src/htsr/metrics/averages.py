@@ -19,7 +19,7 @@ def join_layers(fits: pd.DataFrame, measures: pd.DataFrame) -> pd.DataFrame:
     status = fits["status"].where(fits["status"] != "ok", measures["status"])
     new = [column for column in measures.columns if column not in fits.columns]
     joined = pd.concat([fits.drop(columns="status"), measures[new]], axis=1).assign(status=status)
-    weight_layer = joined["layer"].astype(str).str.replace(r"\[[\d,]+\]$", "", regex=True)
+    weight_layer = joined["layer"].astype(str).str.replace(r"\[[^\[\]]*\]$", "", regex=True)
     joined.insert(1, "weight_layer", weight_layer)
     return joined
 
@@ -38,5 +38,9 @@ def average_layers(layers: pd.DataFrame) -> dict[str, Any]:
 
 
 def depth(weights: pd.DataFrame) -> int:
-    """Number of linear and convolutional weights among those of a model (column `kind`)."""
-    return int(weights["kind"].astype(str).str.startswith(("linear", "conv")).sum())
+    """Number of linear, convolutional, recurrent, ... weights in a listing of weights (columns `kind`, `status`).
+
+    Embeddings, weights of unknown kind and second names of a shared weight do not count; small weights do.
+    """
+    shared = weights["status"].astype(str).str.startswith("the same weight as")
+    return int((~weights["kind"].isin(["embedding", "unknown"]) & ~shared).sum())

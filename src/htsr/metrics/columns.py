@@ -15,7 +15,10 @@ _C = Column
 # λ are eigenvalues in the normalization of the run: of WᵀW/N (one_over_n), WᵀW (none), or WᵀW with two-dimensional
 # convolutions halved (weightwatcher; W stands for W/√2 in their norms as well). log is log10.
 COLUMNS = {
-    "layer": _C("layer", "name of the spectrum: the weight, with [i,j] for one kernel position of a convolution"),
+    "layer": _C(
+        "layer",
+        "name of the spectrum: the weight, with [i,j] for a kernel position, [name] for a block",
+    ),
     "weight_layer": _C("weight", "name of the weight that the spectrum belongs to"),
     "kind": _C("kind", "kind of layer: linear, conv2d, embedding, ..."),
     "n": _C(r"$N$", "larger dimension of the matrix"),
@@ -90,7 +93,7 @@ COLUMNS = {
     "train_accuracy": _C("training accuracy (%)", "accuracy on the training set in percent"),
     "accuracy_source": _C("source of the accuracy", "where the accuracy was reported or measured"),
     "n_parameters": _C("parameters", "number of parameters"),
-    "depth": _C("depth", "number of linear and convolutional weights, embeddings left out"),
+    "depth": _C("depth", "number of layers with a weight of two or more dimensions, embeddings left out"),
     "n_matrices": _C("spectra", "number of spectra in the model's means"),
     "n_failed": _C("failed", "number of spectra left out of the model's means"),
     # regressions

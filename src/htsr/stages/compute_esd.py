@@ -5,6 +5,7 @@ is listed in the header with the reason.
 """
 
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from omegaconf import MISSING
@@ -13,7 +14,7 @@ from htsr.config import ComputeEsd
 from htsr.errors import InputError
 from htsr.files import Arrays, write_arrays
 from htsr.spectra.esd import compute_spectrum
-from htsr.spectra.spectrum import to_arrays, to_header
+from htsr.spectra.spectrum import Spectrum, to_arrays, to_header
 from htsr.stage import stage
 
 log = logging.getLogger("htsr.compute_esd")
@@ -36,27 +37,27 @@ def main(job: ComputeEsdJob) -> None:
     pools: dict[str, list[str]] = {}
     for name, entry in arrays.header["matrices"].items():
         pools.setdefault(entry["pool"], []).append(name)
-    spectra = []
-    for pool, names in pools.items():
-        entry = arrays.header["matrices"][names[0]]
-        spectrum = compute_spectrum(
-            pool,
-            entry["layer"],
-            entry["kind"],
-            {name: arrays[name] for name in names},
-            job.normalization.value,
-            job.permutations,
-            job.seed,
-        )
-        log.info("%s: %d matrices, %d x %d, %s", pool, len(names), spectrum.n, spectrum.m, spectrum.status)
-        spectra.append(spectrum)
     header = {key: value for key, value in arrays.header.items() if key != "matrices"}
-    header |= to_header(spectra) | {
-        "normalization": job.normalization.value,
-        "permutations": job.permutations,
-        "seed": job.seed,
-    }
-    write_arrays(job.esd, to_arrays(spectra), header)
+    header |= {"normalization": job.normalization.value, "permutations": job.permutations, "seed": job.seed}
+    header["spectra"] = {}
+
+    def spectra() -> Iterator[Spectrum]:
+        for pool, names in pools.items():
+            entry = arrays.header["matrices"][names[0]]
+            spectrum = compute_spectrum(
+                pool,
+                entry["layer"],
+                entry["kind"],
+                {name: arrays[name] for name in names},
+                job.normalization.value,
+                job.permutations,
+                job.seed,
+            )
+            log.info("%s: %d matrices, %d x %d, %s", pool, len(names), spectrum.n, spectrum.m, spectrum.status)
+            header["spectra"] |= to_header([spectrum])["spectra"]
+            yield spectrum
+
+    write_arrays(job.esd, to_arrays(spectra()), header)
 
 
 if __name__ == "__main__":
