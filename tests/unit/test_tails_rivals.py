@@ -8,6 +8,7 @@ import pytest
 from scipy import integrate, optimize, special
 
 from htsr.tails.rivals import (
+    _cut_normal,
     best_fit,
     compare,
     exponential_log_pdf,
@@ -119,6 +120,15 @@ def test_fits_are_maxima_of_the_likelihood():
         assert all(
             exponential_log_pdf(x, rate, xmin).sum() >= exponential_log_pdf(x, f * rate, xmin).sum() for f in (0.9, 1.1)
         )
+
+
+@pytest.mark.parametrize("z", [-40, -8, -1, 0, 0.5, 4.99, 5.01, 30, 999])
+def test_moments_of_a_normal_variable_cut_off(z):
+    with mpmath.workdps(60):
+        h = mpmath.npdf(z) / mpmath.ncdf(-z)
+        d = h - z
+        expected = float(d), float((1 - z * d) / d**2)
+    assert _cut_normal(z) == pytest.approx(expected, rel=1e-12)
 
 
 def test_recovers_a_cut_off_lognormal():

@@ -7,7 +7,6 @@ import functools
 import math
 
 import numpy as np
-from scipy.special import erfcx, log_ndtr
 
 SIGNIFICANCE = 0.05
 _DROP = 42.0  # integrals end where the integrand is e^-42 of its start: below double precision
@@ -29,10 +28,10 @@ def lognormal_log_pdf(x, mu, sigma, xmin):
     """ln of the lognormal density of ln x ~ N(mu, sigma²), normalized on x >= xmin."""
     t, z = np.log(np.asarray(x) / xmin), (math.log(xmin) - mu) / sigma
     if z < 0:
-        kernel = -0.5 * (t / sigma + z) ** 2 - log_ndtr(-z)
+        kernel = -0.5 * (t / sigma + z) ** 2 - math.log(math.sqrt(math.pi / 2) * math.erfc(z / math.sqrt(2)))
     else:  # the same with z²/2 cancelled by hand, which is huge where xmin lies far in the tail
-        kernel = -0.5 * (t / sigma) ** 2 - z * t / sigma - math.log(erfcx(z / math.sqrt(2)) / 2)
-    return kernel - math.log(sigma * math.sqrt(2 * math.pi)) - t - math.log(xmin)
+        kernel = -0.5 * (t / sigma) ** 2 - z * t / sigma + math.log(z + _cut_normal(z)[0])
+    return kernel - math.log(sigma) - t - math.log(xmin)
 
 
 def exponential_log_pdf(x, rate, xmin):
@@ -82,7 +81,7 @@ def fit_truncated_power_law(tail, xmin):
         decrement = -float(gradient @ step)
         if decrement < 1e-20:
             break
-        step *= min(1.0, 2.0 / np.abs(step[1])) if step[1] else 1.0
+        step /= max(1.0, abs(step[1]) / 2)
         for halving in range(50):
             a, r = max(0.0, alpha + step[0] * 0.5**halving), rate * math.exp(step[1] * 0.5**halving)
             new, new_moments = cost(a, r)
@@ -103,16 +102,14 @@ def fit_lognormal(tail, xmin):
     """
     t = np.log(np.asarray(tail) / xmin)
     mean, ratio = float(t.mean()), float(np.mean((t / t.mean()) ** 2))
-    low, high = -1 / math.sqrt(max(ratio - 1, 1e-300)), _LIMIT
+    low, high = -30.0, _LIMIT
     if ratio >= _cut_normal(high)[1]:
         return math.nan, math.nan
-    if low > -30:  # else the cut removes nothing and ratio = 1 + 1/z²
-        low = -30.0
-        while high - low > 1e-14 * max(1.0, abs(low)):
-            z = (low + high) / 2
-            if z in (low, high):
-                break
-            low, high = (z, high) if _cut_normal(z)[1] < ratio else (low, z)
+    if ratio <= _cut_normal(low)[1]:  # the cut removes nothing
+        return math.log(xmin) + mean, mean * math.sqrt(max(0.0, ratio - 1))
+    while high - low > 1e-14 * (1 + abs(low)):
+        z = (low + high) / 2
+        low, high = (z, high) if _cut_normal(z)[1] < ratio else (low, z)
     sigma = mean / _cut_normal(low)[0]
     return math.log(xmin) - low * sigma, sigma
 
@@ -123,7 +120,7 @@ def fit_exponential(tail, xmin):
 
 
 def vuong(differences):
-    """(ratio, p) of Vuong's test for laws that are not nested (Vuong 1989; CSN09, eqs. C.4 to C.6).
+    """(ratio, p) of Vuong's test for laws that are not nested (Vuong 1989; CSN09, appendix C).
 
     differences: rival's log-likelihood minus the power law's, for each datum. ratio = Σ/(√n s.d.): positive favours
     the rival. p, two-sided, that so large a ratio arises where both are equally far from the truth. xmin was chosen
@@ -216,7 +213,16 @@ def _moments(alpha, rate):
 
 
 def _cut_normal(z):
-    """(<t>/σ, <t²>/<t>²) of a normal variable with mean -zσ cut off below t = 0."""
-    hazard = math.sqrt(2 / math.pi) / float(erfcx(z / math.sqrt(2))) if z > -30 else 0.0
-    mean = hazard - z
-    return mean, (1 - z * mean) / mean**2
+    """(<t>/σ, <t²>/<t>²) of a normal variable with mean -zσ cut off below t = 0.
+
+    With the hazard h = φ(z)/(1 - Φ(z)) they are d = h - z and (1 - zd)/d². Far in the tail, Laplace's continued
+    fraction h = z + 1/(z + 2/(z + 3/(z + ...))) gives both without cancellation.
+    """
+    if z > 5:
+        e = 0.0
+        for k in range(40, 1, -1):
+            e = k / (z + e)
+        d = 1 / (z + e)
+        return d, e / d
+    d = math.exp(-z * z / 2) / (math.sqrt(math.pi / 2) * math.erfc(z / math.sqrt(2))) - z
+    return d, (1 - z * d) / d**2
