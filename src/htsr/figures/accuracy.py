@@ -82,7 +82,7 @@ def draw(
     missing = len(metrics) - len(known.dropna(subset=list(columns)))
     style.footnote(
         figure,
-        f"Eigenvalues of {style.MATRIX[normalization]}",
+        style.eigenvalues_of(normalization),
         missing and f"Not shown: {style.counted(missing, 'model')} without an accuracy or a metric",
     )
     return figure, pd.DataFrame(drawn, columns=_DRAWN)

@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from htsr.figures import style
+from htsr.tables.labels import UNIVERSAL
 
-UNIVERSAL = (2.0, 5.0)  # the range that the universality letter gives
 _WIDEST = 12.0  # no axis goes further: an exponent beyond says that there is no tail
 _DRAWN = ["series", "kind", "low", "high", "count"]
 

@@ -50,7 +50,7 @@ def draw(layers: pd.DataFrame, roles: Mapping[str, str], normalization: str) -> 
     figure.legend(handles=handles, loc="outside upper center", ncols=4)
     style.footnote(
         figure,
-        f"Eigenvalues of {style.MATRIX[normalization]}",
+        style.eigenvalues_of(normalization),
         bool((table["n"] > 1).any()) and "Bars: standard deviation over the matrices of a layer",
         every > 1 and f"one layer in {every} is named",
     )

@@ -79,10 +79,10 @@ def draw(shown: Sequence[Shown], without: Sequence[str] = ()) -> tuple[Figure, p
         for axis in pair if len(shown) == 1 else pair[1:]:
             axis.set_xlabel(r"eigenvalue $\lambda$")
     _legend(figure, any(len(item.spectrum.null) for item in shown))
-    matrices = sorted({style.MATRIX[item.spectrum.normalization] for item in shown})
+    matrices = style.eigenvalues_of(*sorted({item.spectrum.normalization for item in shown}))
     style.footnote(
         figure,
-        f"Eigenvalues of {' or '.join(matrices)}, over {DECADES} decades below the largest",
+        f"{matrices}, over {DECADES} decades below the largest",
         left_out > 0 and f"{left_out} more not shown",
         bool(without) and f"No fit: {style.plain(', '.join(without), 50)}",
     )

@@ -42,7 +42,7 @@ def draw(layers: pd.DataFrame, titles: Mapping[str, str], normalization: str) ->
         axis.axline((0, 0), slope=1, color="0.3", linewidth=0.8, linestyle="--", zorder=1)
         text = f"$n = {len(own)}$"
         if len(own) > 2:
-            text += rf", $\rho = {_spearman(own['log_stable_rank'], own['alpha']):.2f}$"
+            text += rf", $\rho = {own[['log_stable_rank', 'alpha']].corr('spearman').iloc[0, 1]:.2f}$"
         if len(own) > len(drawn):
             text += f", {len(own) - len(drawn)} beyond the axes"
         axis.set_title(
@@ -57,7 +57,7 @@ def draw(layers: pd.DataFrame, titles: Mapping[str, str], normalization: str) ->
     missing, beyond = len(layers) - len(points), len(order) - len(shown)
     style.footnote(
         figure,
-        f"Eigenvalues of {style.MATRIX[normalization]}",
+        style.eigenvalues_of(normalization),
         r"Dashed: $\alpha = \mathcal{R}_s^{\log}$; $\rho$: Spearman over all matrices",
         missing and f"{style.counted(missing, 'matrix', 'matrices')} without a fit left out",
         beyond > 0 and f"{style.counted(beyond, 'series', 'series')} more not shown",
@@ -70,11 +70,3 @@ def _limits(values: pd.Series, others: Iterable[float] = ()) -> tuple[float, flo
     if len(values) > 100:
         values = values.clip(*values.quantile([0.01, 0.99]))
     return style.span(np.clip([*values, *others], *LIMITS))
-
-
-def _spearman(x: pd.Series, y: pd.Series) -> float:
-    """Spearman's rank correlation: Pearson's of the mean ranks; NaN where one of them is constant."""
-    x, y = x.rank(), y.rank()
-    if x.nunique() < 2 or y.nunique() < 2:
-        return float("nan")
-    return float(np.corrcoef(x, y)[0, 1])

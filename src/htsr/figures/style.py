@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 from htsr.files import whole, write_table
 from htsr.metrics.columns import COLUMNS
+from htsr.tables import labels
 
 logging.getLogger("fontTools").setLevel(logging.WARNING)  # tells of every glyph that it embeds
 
@@ -26,12 +27,6 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
 LINES = ("-", "--", "-.", ":")
 NULL = "0.55"  # grey: whatever is drawn of the permuted matrices
 SHADE = "0.92"
-
-MATRIX = {
-    "one_over_n": r"$\mathbf{X} = \mathbf{W}^{\!\top}\mathbf{W}/N$",
-    "none": r"$\mathbf{X} = \mathbf{W}^{\!\top}\mathbf{W}$",
-    "weightwatcher": r"$\mathbf{X} = \mathbf{W}^{\!\top}\mathbf{W}$, halved for convolutions",
-}
 
 _STYLE = {
     "figure.constrained_layout.use": True,
@@ -101,7 +96,7 @@ def wrapped(text: str, width: int) -> str:
 
 def series_title(series: str, titles: Mapping[str, str], width: int | None = None) -> str:
     """The printed name of a series."""
-    return plain(titles.get(series, series.replace("_", " ")), width)
+    return plain(labels.series_title(series, titles), width)
 
 
 def counted(count: int, one: str, many: str | None = None) -> str:
@@ -118,6 +113,11 @@ def mean_symbol(column: str) -> str:
     """The symbol of a model's mean over its spectra; the weighted alpha is such a mean by definition."""
     text = COLUMNS[column].symbol
     return text if column == "alpha_weighted" else rf"$\langle {text.strip('$')} \rangle$"
+
+
+def eigenvalues_of(*normalizations: str) -> str:
+    """Whose eigenvalues a figure shows, for its footnote."""
+    return "Eigenvalues of " + " or ".join(labels.MATRIX[name] for name in normalizations)
 
 
 def footnote(figure: Figure, *sentences: str | int) -> None:
