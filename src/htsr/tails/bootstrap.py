@@ -42,8 +42,9 @@ def goodness_of_fit(x: np.ndarray, fit: PowerLaw, rule: Rule, resamples: int, rn
     x: the whole sample, ascending. Each resample draws every value from the fitted tail with probability n_tail/n, else
     from the values below xmin with replacement, and goes through the same search. p = (1 + number of resamples whose
     distance is at least the observed one)/(1 + resamples): never 0 (CSN09 leave out both ones). NaN without resamples.
-    In simulations p <= 0.05 in 1 to 5 % of samples with a Pareto tail (64 to 1000 values): rather too cautious. A long tail is needed to reject a law: xmin moves up
-    to where any smooth density looks like a power law (exponential samples of 1000 values: mean p 0.3).
+    In simulations p <= 0.05 in 1 to 5 % of samples with a Pareto tail (64 to 1000 values): rather too cautious.
+    A long tail is needed to reject a law: xmin moves up to where any smooth density looks like a power law (exponential
+    samples of 1000 values: mean p 0.3).
     """
     n, body = len(x), len(x) - fit.n_tail
     n_tail = rng.binomial(n, fit.n_tail / n, resamples)
