@@ -26,22 +26,21 @@ def hub_weights(name: str) -> HubWeights:
 
     Raises InputError, with names that are close, where torchvision has no such weights.
     """
-    import torchvision
-    from torchvision import models
+    from torchvision import __version__, models
 
+    package = f"torchvision {__version__.partition('+')[0]}"  # without the kind of build
     try:
         weights = models.get_weight(name)
     except (ValueError, KeyError, AttributeError) as error:
         names = [str(entry) for model in models.list_models() for entry in models.get_model_weights(model)]
-        close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
-        raise InputError(
-            f"weights {name!r}: unknown to torchvision {torchvision.__version__}; close: {', '.join(close) or 'none'}"
-        ) from error
+        close = [entry for entry in names if name.lower() in entry.lower()]
+        close = close[:3] or difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+        raise InputError(f"weights {name!r}: unknown to {package}; close: {', '.join(close) or 'none'}") from error
     accuracy, source = None, None
     for dataset, metrics in weights.meta.get("_metrics", {}).items():
         top1 = metrics.get("acc@1")
         if accuracy is None and top1 is not None and not math.isnan(top1):
-            accuracy, source = top1, f"torchvision {torchvision.__version__}, {weights}, {dataset}, acc@1"
+            accuracy, source = top1, f"{package}, {weights}, {dataset}, acc@1"
     prefix = re.search(r"-([0-9a-f]{8,64})\.\w+$", weights.url)
     return HubWeights(weights.url, prefix and prefix[1], accuracy, source, _layers(type(weights)))
 

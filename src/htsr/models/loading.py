@@ -56,10 +56,7 @@ def _read(path: Path, placeholders: bool) -> Any:
     if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < path.stat().st_size:
         return _read_safetensors(path)
     if head.startswith(b"PK\x03\x04"):
-        if not zipfile.is_zipfile(path):
-            raise InputError(f"{path}: a truncated zip archive: fetch it again")
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
+        names = _members(path)
         if any(name.endswith(".npy") for name in names):
             return _read_npz(path)
         if any(name.endswith("constants.pkl") for name in names):
@@ -68,6 +65,14 @@ def _read(path: Path, placeholders: bool) -> Any:
     if head.startswith(b"\x80") and not tarfile.is_tarfile(path):
         return _read_torch(path, placeholders, mmap=False)
     raise InputError(f"{path}: no checkpoint of a known format (safetensors, torch, npz): it begins with {head[:16]}")
+
+
+def _members(path: Path) -> list[str]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.namelist()
+    except Exception as error:  # a damaged archive can end in any exception
+        raise InputError(f"{path}: a truncated or damaged zip archive: fetch it again") from error
 
 
 def _read_torch(path: Path, placeholders: bool, mmap: bool) -> Any:
@@ -118,7 +123,7 @@ def _read_npz(path: Path) -> dict[str, Tensor]:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return {name: torch.from_numpy(arrays[name]) for name in arrays}
-    except (ValueError, TypeError, zipfile.BadZipFile) as error:
+    except Exception as error:
         raise InputError(f"{path}: not an npz file of plain arrays: {error}") from error
 
 

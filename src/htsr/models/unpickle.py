@@ -124,10 +124,9 @@ def _read_zip(path: str | Path, replaced: set[str]) -> Any:
         pickled = next(name for name in archive.namelist() if name.split("/")[1:] == ["data.pkl"])
         folder, storages = pickled.removesuffix("data.pkl"), {}
 
-        def storage(dtype: torch.dtype, key: str, *_: Any) -> Tensor:
+        def storage(dtype: torch.dtype, key: str, _place: Any, length: int) -> Tensor:
             if key not in storages:
-                data = bytearray(archive.read(f"{folder}data/{key}"))
-                storages[key] = torch.frombuffer(data, dtype=dtype) if data else torch.empty(0, dtype=dtype)
+                storages[key] = _numbers(archive.read(f"{folder}data/{key}"), dtype, length)
             return storages[key]
 
         return _Unpickler(io.BytesIO(archive.read(pickled)), storage, replaced).load()
@@ -151,9 +150,11 @@ def _read_stream(path: str | Path, replaced: set[str]) -> Any:
         for key in _Unpickler(file).load():
             into = storages[key]
             length = int.from_bytes(file.read(8), "little")
-            data = bytearray(file.read(length * into.dtype.itemsize))
-            if length != len(into) or len(data) != length * into.dtype.itemsize:
-                raise pickle.UnpicklingError("truncated")
-            if length:
-                into.copy_(torch.frombuffer(data, dtype=into.dtype))
+            into.copy_(_numbers(file.read(len(into) * into.dtype.itemsize), into.dtype, length))
         return found
+
+
+def _numbers(data: bytes, dtype: torch.dtype, length: int) -> Tensor:
+    if len(data) != length * dtype.itemsize:
+        raise pickle.UnpicklingError(f"{len(data)} bytes for {length} numbers: truncated")
+    return torch.frombuffer(bytearray(data), dtype=dtype) if data else torch.empty(0, dtype=dtype)
