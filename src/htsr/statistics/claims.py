@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from htsr.errors import InputError
+from htsr.statistics import resampling
 from htsr.statistics.comparison_claims import larger_in_layers, mean_differs, mean_unchanged
 from htsr.statistics.evidence import Judging, NotMeasured, Tables
 from htsr.statistics.layer_claims import layers_ranked_alike, share_beyond_null, share_close, share_in_range
@@ -32,8 +33,10 @@ COLUMNS = ["claim", "source", "statement", "effect", "effect_low", "effect_high"
 def judge(claims: Mapping[str, Any], tables: Tables, judging: Judging) -> pd.DataFrame:
     """One row (COLUMNS) a claim. claims: by name, each with source, statement, test and arguments.
 
-    A claim that needs what the tables do not have is inconclusive. Raises InputError for an unknown test or argument.
+    A claim that needs what the tables do not have is inconclusive. Raises InputError for an unknown test or
+    argument, and for impossible settings.
     """
+    resampling.check(judging.resamples, judging.level)
     for name, claim in claims.items():
         check(name, claim.test, claim.arguments)
     rows = []

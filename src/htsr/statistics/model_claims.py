@@ -82,39 +82,40 @@ def beats_rivals(
     """Direction: metric ranks the models better than every rival.
 
     Effect: τ of metric and target, in the expected direction, less |τ| of the rival, resampled together; reported for
-    the strongest rival. supported: the interval lies above 0 for all rivals; not supported: below 0 for one.
+    the strongest rival. supported: the interval lies above 0 for all rivals; not supported: below 0 for one. A rival
+    that is the same for all models is left out.
     """
     sign, columns = _sign(expected), [metric, target, *rivals]
     missing = [name for name in columns if name not in tables.models]
     if missing or not rivals:
         raise NotMeasured(f"no column {', '.join(missing)}" if missing else "no rivals named")
     rows = usable(tables.models, columns)
-    values, y, groups, n = rows[[metric, *rivals]].to_numpy().T, rows[target].to_numpy(), series_codes(rows), len(rows)
+    y, groups, n = rows[target].to_numpy(), series_codes(rows), len(rows)
     weights = bootstrap_weights(judging.rng(metric, target), groups, judging.resamples)
-    everything = np.vstack([np.ones(n), weights])
-    own, *others = (kendall(x, y, groups, everything) for x in values)
+    weights = np.vstack([np.ones(n), weights])
+    taus = {name: kendall(rows[name].to_numpy(), y, groups, weights) for name in (metric, *rivals)}
+    own, ranking = taus[metric], [name for name in rivals if math.isfinite(taus[name][0])]
+    if not math.isfinite(own[0]) or not ranking:
+        raise NotMeasured(f"{n} models with different {metric}, {target} and {' or '.join(rivals)}")
     found = {}
-    for name, other in zip(rivals, others, strict=True):
-        # A rival that is the same for all models ranks nothing.
-        gain = sign * own - np.abs(other if math.isfinite(other[0]) else np.zeros_like(other))
+    for name in ranking:
+        gain = sign * own - np.abs(taus[name])
         found[name] = (float(gain[0]), *interval(gain[1:], n, judging.level))
     strongest = min(found, key=lambda name: found[name][0])
     effect, low, high = found[strongest]
-    if not math.isfinite(effect):
-        raise NotMeasured(f"{n} models with different {metric} and {target}")
-    verdicts = [verdict.direction(*entry, math.nan, judging.significance) for entry in found.values()]
-    decided = verdict.INCONCLUSIVE
+    verdicts = {verdict.direction(*entry, math.nan, judging.significance) for entry in found.values()}
+    decided = verdict.INCONCLUSIVE if len(verdicts) > 1 else verdicts.pop()
     if verdict.NOT_SUPPORTED in verdicts:
         decided = verdict.NOT_SUPPORTED
-    elif set(verdicts) == {verdict.SUPPORTED}:
-        decided = verdict.SUPPORTED
-    worse = [name for name, entry in found.items() if entry[0] <= 0]
+    equal = ", ".join(name for name in ranking if found[name][0] <= 0)
+    idle = ", ".join(name for name in rivals if name not in ranking)
     reason = (
-        f"tau of {metric} and {target} is {number(own[0])}, {number(effect)} more than |tau| of the strongest rival "
-        f"{strongest} ({bounds(low, high, judging.level)}) over {n} models; "
-        f"{', '.join(worse) + ' rank them as well or better' if worse else 'all rivals rank them less well'}"
-        f"{f'; a comparison needs {FEWEST} models' if n < FEWEST else ''}"
+        f"tau of {metric} and {target} is {number(own[0])}, {number(abs(effect))} {'more' if effect > 0 else 'less'} "
+        f"than |tau| of the strongest rival {strongest} ({bounds(low, high, judging.level)}) over {n} models"
     )
+    reason += f"; no better than {equal}" if equal else ""
+    reason += f"; the same for all models: {idle}" if idle else ""
+    reason += f"; a comparison needs {FEWEST} models" if n < FEWEST else ""
     return Evidence(decided, reason, effect, low, high, n=n)
 
 

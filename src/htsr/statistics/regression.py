@@ -14,7 +14,7 @@ from statsmodels.regression.linear_model import OLS
 
 from htsr.statistics import correlation as rank
 from htsr.statistics.metrics_table import POOLED, TARGETS, metric_columns, series_codes, usable
-from htsr.statistics.resampling import FEWEST, blocks, bootstrap_weights, exceedance, generator, interval
+from htsr.statistics.resampling import FEWEST, blocks, bootstrap_weights, check, exceedance, generator, interval
 
 CONTROLS = ("depth", "log_norm")
 """What is taken out before the partial correlations."""
@@ -42,17 +42,21 @@ def regress(table: pd.DataFrame, sampling: Sampling = Sampling()) -> pd.DataFram
 
     table: checked by `metrics_table.combine`. Models without the metric or the target are left out, series with a
     single model left also where they are pooled; n counts the rest. `status` is "ok" or says what is missing and why.
+    Raises InputError for impossible settings.
     """
+    check(sampling.resamples, sampling.level)
     series = list(dict.fromkeys(table["series"]))
     rows = []
-    for name in (*series, POOLED):
+    for name in (*series, POOLED) if len(series) > 1 else series:
         chosen = table if name == POOLED else table[table["series"] == name]
         for metric in metric_columns(table):
             for target in TARGETS:
-                # Not keyed by the target: error and accuracy then mirror each other exactly.
+                # Not keyed by the target: error and accuracy then mirror each other.
                 rng = generator(sampling.seed, *(series if name == POOLED else [name]), metric)
                 row = _regress(chosen, metric, target, sampling, rng)
                 rows.append({"series": name, "metric": metric, "target": target, **row})
+    if len(series) == 1:
+        rows += [{**row, "series": POOLED} for row in rows]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
@@ -61,7 +65,7 @@ def _regress(table: pd.DataFrame, metric: str, target: str, sampling: Sampling, 
     x, y, groups = rows[metric].to_numpy(), rows[target].to_numpy(), series_codes(rows)
     n = len(rows)
     if n - len(set(groups)) < 2:
-        return {"n": n, "status": f"{n} models: a line needs two more than there are series"}
+        return {"n": n, "status": f"{n} models: too few for a line"}
     for values, name in ((x, metric), (y, target)):
         if constant(values, groups):
             return {"n": n, "status": f"{name} is the same for all models"}
@@ -72,14 +76,13 @@ def _regress(table: pd.DataFrame, metric: str, target: str, sampling: Sampling, 
     if n < FEWEST:
         row |= _named("slope", student(x, y, groups, sampling.level))
         notes.append(f"{n} models: interval of the slope from Student's t, none for the rest")
-    elif math.isnan(row["r2_low"]):
-        notes.append("too few different resamples for intervals")
     row["kendall_p"], row["spearman_p"] = rank.permutation_p(x, y, groups, rng, sampling.resamples)
     for name, column, statistic in (("kendall", "kendall_tau", rank.kendall), ("spearman", "spearman", rank.spearman)):
         row[column] = float(statistic(x, y, groups)[0])
         row |= _named(name, interval(statistic(x, y, groups, weights), n, sampling.level))
-        if n >= FEWEST and math.isnan(row[f"{name}_low"]) and math.isfinite(row["r2_low"]):
-            notes.append(f"{column}: all resamples agree, no interval")
+    without = [name for name in ("slope", "r2", "kendall", "spearman") if math.isnan(row[f"{name}_low"])]
+    if n >= FEWEST and without:
+        notes.append(f"no interval of {', '.join(without)}: the resamples agree")
     values, note = _partial(rows, metric, target, sampling, rng)
     notes += [note] if note else []
     return row | values | {"status": "; ".join(notes) or "ok"}
@@ -182,13 +185,17 @@ def _partial(rows: pd.DataFrame, metric: str, target: str, sampling: Sampling, r
     x, y, controls = rows[metric].to_numpy(), rows[target].to_numpy(), rows[list(CONTROLS)].to_numpy()
     one = np.ones((1, n))
     left_x, left_y = residuals(x, controls, groups, one), residuals(y, controls, groups, one)
+    if np.isnan(left_x).any():
+        return {}, f"no partial correlation: {' and '.join(CONTROLS)} are proportional"
     for left, values, name in ((left_x, x, metric), (left_y, y, target)):
         spread = np.linalg.norm(rank.centred(values, groups, one))
         if not np.linalg.norm(left) > 1e-8 * spread:
             return {}, f"no partial correlation: {' and '.join(CONTROLS)} leave nothing of {name}"
     r = float(rank.correlation(left_x, left_y, one)[0])
     tau = float(rank.kendall(left_x[0], left_y[0], groups)[0])
-    random = residuals(rng.standard_normal((sampling.resamples, n)), controls, groups, np.ones((sampling.resamples, n)))
+    basis = np.linalg.qr(np.column_stack([_design(groups), controls])).Q
+    random = rng.standard_normal((sampling.resamples, n))
+    random -= (random @ basis) @ basis.T
     weights = bootstrap_weights(rng, groups, sampling.resamples)
     # A resample of too few different models leaves residuals on a line: no information.
     weights = weights[(weights > 0).sum(1) > n - freedom]

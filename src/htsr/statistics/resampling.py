@@ -12,11 +12,21 @@ from functools import cache
 import numpy as np
 from scipy import stats
 
+from htsr.errors import InputError
+
 FEWEST = 5
 """Fewer resampled units than this give no bootstrap interval: there are too few different resamples."""
 
-EXACT = 50_000
+EXACT = 20_000
 """Up to this number of permutations or sign flips, all of them are counted instead of a random sample."""
+
+
+def check(resamples: int, level: float) -> None:
+    """Raise InputError for settings that no resampling can follow."""
+    if resamples < 1:
+        raise InputError(f"resamples: {resamples} is less than 1")
+    if not 0 < level < 1:
+        raise InputError(f"level of an interval (1 - significance): {level:g} is not between 0 and 1")
 
 
 def generator(seed: int, *names: str) -> np.random.Generator:

@@ -1,0 +1,110 @@
+"""The stage judge_claims on files, and the claims of config/claims/."""
+
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from omegaconf import OmegaConf
+
+from htsr.config import as_overrides
+from htsr.files import read_table, write_table
+from htsr.stages.judge_claims import main
+from htsr.statistics.claims import COLUMNS, check
+from htsr.statistics.metrics_table import combine
+from htsr.statistics.regression import Sampling, regress
+
+ROLES = ("dense", "regularized", "finetuned")
+
+
+@pytest.fixture(scope="module")
+def claims(request):
+    entries = {}
+    for path in sorted((request.config.rootpath / "config/claims").glob("*.yaml")):
+        entries |= yaml.safe_load(path.read_text(encoding="utf-8"))
+    return entries
+
+
+@pytest.fixture(scope="module")
+def job(tmp_path_factory, claims):
+    """Two series of random models and one network in three states, as collect_metrics writes them."""
+    folder, rng = tmp_path_factory.mktemp("judge"), np.random.default_rng(0)
+    series = {"one": [f"m{i}" for i in range(5)], "two": list(ROLES)}
+    frames, layers = [], []
+    for name, models in series.items():
+        n = len(models)
+        columns = ["alpha", "alpha_weighted", "log_norm", "log_spectral_norm", "log_stable_rank", "error"]
+        frame = pd.DataFrame({"series": name, "model": models, **{c: rng.random(n) for c in columns}})
+        frames.append(frame.assign(depth=np.arange(n) // 2 + 3, title="42"))
+        for model in models:
+            rows = pd.DataFrame(
+                {"series": name, "model": model, "weight_layer": np.repeat(["a", "b", "c", "d", "e"], 9)}
+            )
+            rows["layer"] = [f"{layer}[{i % 9},0]" for i, layer in enumerate(rows["weight_layer"])]
+            for column in ("alpha", "lambda_max", "log_stable_rank"):
+                rows[column] = 2 + rng.random(45)
+            layers.append(rows.assign(alpha_null=5.0, alpha_null_std=2.0, alpha_null_p=2 / 21, n_null=20, status="ok"))
+        # A layer that was removed: its row has no numbers.
+        layers[-1].loc[0, ["alpha", "lambda_max", "log_stable_rank", "alpha_null_p"]] = np.nan
+        layers[-1].loc[0, "status"] = "all eigenvalues are zero"
+        write_table(folder / f"{name}.csv", frames[-1])
+        write_table(folder / f"{name}_layers.csv", pd.concat(layers[-n:]))
+    write_table(folder / "regressions.csv", regress(combine({"t": pd.concat(frames)}), Sampling(50)))
+    return {
+        "claims": claims,
+        "comparison": {role: role for role in ROLES},
+        "metrics": [str(folder / f"{name}.csv") for name in series],
+        "layers": [str(folder / f"{name}_layers.csv") for name in series],
+        "regressions": str(folder / "regressions.csv"),
+        "resamples": 100,
+    }
+
+
+def test_the_claims_of_the_configuration_name_tests_and_their_arguments(claims):
+    assert len(claims) >= 10
+    for name, claim in claims.items():
+        assert set(claim) == {"source", "statement", "test", "arguments"} and claim["statement"].endswith(".")
+        check(name, claim["test"], claim["arguments"])
+
+
+def test_every_claim_is_judged_the_same_each_time_and_on_the_command_line(job, tmp_path, monkeypatch):
+    for name in ("one", "two"):
+        main(OmegaConf.create({**job, "verdicts": str(tmp_path / f"{name}.csv")}))
+    overrides = as_overrides({**job, "verdicts": str(tmp_path / "three.csv")})
+    monkeypatch.setattr(sys, "argv", ["judge_claims", *overrides])
+    main()
+    one, two, three = ((tmp_path / f"{name}.csv").read_bytes() for name in ("one", "two", "three"))
+    assert one == two == three
+    table = read_table(tmp_path / "one.csv").set_index("claim")
+    assert [table.index.name, *table] == COLUMNS and list(table.index) == list(job["claims"])
+    assert not table["reason"].str.startswith("not measured").any() and table["effect"].notna().all()
+    assert set(table["verdict"]) <= {"supported", "not supported", "inconclusive"}
+    assert table.loc["alpha_in_range", "verdict"] == table.loc["alpha_beyond_noise", "verdict"] == "supported"
+    assert table.loc["alpha_in_range", "n"] == 8 * 45 - 2
+    assert table.loc["compression_lambda_max", "verdict"] == "inconclusive"
+
+
+def test_an_experiment_without_a_comparison_says_so(job, tmp_path):
+    main(OmegaConf.create({**job, "comparison": {}, "verdicts": str(tmp_path / "out.csv")}))
+    table = read_table(tmp_path / "out.csv").set_index("claim")
+    rows = table[table.index.str.startswith("compression")]
+    assert len(rows) == 4 and set(rows["verdict"]) == {"inconclusive"} and rows["n"].isna().all()
+    assert rows["reason"].str.startswith("not measured in this experiment: no ").all()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"claims": {"x": {"source": "s", "statement": "t", "test": "guess"}}}, "claim 'x': no test is named 'guess'"),
+        ({"claims": {"x": {"source": "s", "test": "nears_value"}}}, "statement"),
+        ({"layers": ["{metrics}"]}, "no column layer, weight_layer"),
+        ({"significance": 0.0}, "is not between 0 and 1"),
+    ],
+)
+def test_what_cannot_be_judged_ends_with_one_message(job, tmp_path, change, message):
+    change = {key: [job["metrics"][0]] if value == ["{metrics}"] else value for key, value in change.items()}
+    with pytest.raises(SystemExit) as stop:
+        main(OmegaConf.create({**job, **change, "verdicts": str(tmp_path / "out.csv")}))
+    assert message in stop.value.code and "\n" not in stop.value.code
+    assert not (tmp_path / "out.csv").exists()
