@@ -1,9 +1,9 @@
 """Turn a function of one dataclass into a Hydra command-line program.
 
-    @stage(FitPowerLawJob)
-    def main(job: FitPowerLawJob) -> None: ...
+@stage(FitPowerLawJob)
+def main(job: FitPowerLawJob) -> None: ...
 
-    python -m htsr.stages.fit_power_law esd=in.safetensors fits=out.csv bootstrap=0
+python -m htsr.stages.fit_power_law esd=in.safetensors fits=out.csv bootstrap=0
 """
 
 import logging
@@ -38,7 +38,8 @@ def stage(schema: type) -> Callable[[Callable], Callable]:
     ConfigStore.instance().store(name=schema.__name__, node={**_HYDRA, **fields})
 
     def decorate(function: Callable) -> Callable:
-        @hydra.main(version_base="1.3", config_path=None, config_name=schema.__name__)
+        # A search path without folders, lest Hydra take the keys `models` or `figures` for config groups.
+        @hydra.main(version_base="1.3", config_path="pkg://htsr.stages", config_name=schema.__name__)
         def main(config):
             logging.basicConfig(
                 level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr

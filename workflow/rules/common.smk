@@ -31,7 +31,15 @@ ALL_FIGURES = [
 ]
 COMPARED = [name for name in cfg["comparison"].values() if name]
 FIGURES = [name for name in ALL_FIGURES if COMPARED or name != "comparison"]
-TABLES = ["layer_fits", "model_metrics", "regressions", "claims", "models"]
+TABLES = [
+    "models",
+    "layer_fits",
+    "model_metrics",
+    "regressions",
+    "claims",
+    "published_models",
+    "published_regressions",
+]
 
 shell.prefix("set -euo pipefail; export PYTHONPATH=src; ")
 
@@ -42,6 +50,11 @@ wildcard_constraints:
     paper="[a-z0-9_]+",
 
 
+def title(model):
+    """The printed name of a model."""
+    return MODELS[model]["title"] or model
+
+
 def settings(stage):
     """Params function: the stage's resolved settings as Hydra overrides."""
     return lambda wildcards: as_overrides(cfg[stage])
@@ -49,7 +62,9 @@ def settings(stage):
 
 def model_overrides(wildcards):
     """Params function: one model's entry as Hydra overrides."""
-    entry = {key: value for key, value in MODELS[wildcards.model].items() if key != "train"}
+    entry = {
+        key: value for key, value in MODELS[wildcards.model].items() if key != "train"
+    }
     return as_overrides({"name": wildcards.model, "model": entry})
 
 
@@ -68,9 +83,7 @@ def series_overrides(wildcards):
             "title": series["title"],
             "dataset": series["dataset"],
             "models": list(series["models"]),
-            "titles": [
-                model["title"] or name for name, model in series["models"].items()
-            ],
+            "titles": [title(model) for model in series["models"]],
         }
     )
 
@@ -83,6 +96,34 @@ def entries(*keys):
 def mirror(wildcards, input):
     """Params function: where to look before the network. It takes `input`, so another mirror reruns nothing."""
     return as_overrides({"mirror": cfg["mirror"]})
+
+
+def labels(*keys):
+    """Params function: what figures and tables print, of `titles` of the series and `normalization`."""
+    printed = {
+        "titles": {name: series["title"] for name, series in cfg["series"].items()},
+        "normalization": cfg["compute_esd"]["normalization"],
+    }
+    return lambda wildcards: as_overrides({key: printed[key] for key in keys})
+
+
+def printed_settings(wildcards):
+    """Params function: the settings that a paper's text may name."""
+    stages = [
+        "extract_layers",
+        "compute_esd",
+        "fit_power_law",
+        "measure_layers",
+        "regress_accuracy",
+        "judge_claims",
+    ]
+    keys = ["experiment", "conventions", "comparison", "published", *stages]
+    return as_overrides({"settings": {key: cfg[key] for key in keys}})
+
+
+def shown_titles(wildcards):
+    """Params function: the printed names of the models whose spectra are drawn, as a Hydra override."""
+    return as_overrides({"names": [title(model) for model in shown_models()]})
 
 
 def hydra_list(name):
@@ -130,6 +171,11 @@ def shown_models():
     return [model for model in cfg["plot_esd"]["models"] if model in MODELS] or [
         list(series["models"])[-1] for series in cfg["series"].values()
     ]
+
+
+def of_shown_models(pattern):
+    """One file for each model whose spectra are drawn."""
+    return [f"{RESULTS}/{pattern.replace('*', model)}" for model in shown_models()]
 
 
 def code(stage):

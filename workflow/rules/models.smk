@@ -21,7 +21,7 @@ rule download_model:
     shell:
         """
         python -m htsr.stages.download_model {params.settings:q} \
-            {params.model:q} {params.mirror:q} weights={output.weights} > {log} 2>&1
+            {params.model:q} {params.mirror:q} weights={output.weights} >{log} 2>&1
         """
 
 
@@ -47,5 +47,5 @@ rule extract_layers:
     shell:
         """
         python -m htsr.stages.extract_layers {params.settings:q} \
-            weights={input.weights} layers={output.layers} listing={output.listing} > {log} 2>&1
+            weights={input.weights} layers={output.layers} listing={output.listing} >{log} 2>&1
         """

@@ -19,7 +19,7 @@ rule compute_esd:
     shell:
         """
         python -m htsr.stages.compute_esd {params.settings:q} \
-            layers={input.layers} esd={output.esd} > {log} 2>&1
+            layers={input.layers} esd={output.esd} >{log} 2>&1
         """
 
 
@@ -44,7 +44,7 @@ rule fit_power_law:
     shell:
         """
         python -m htsr.stages.fit_power_law {params.settings:q} \
-            esd={input.esd} fits={output.fits} > {log} 2>&1
+            esd={input.esd} fits={output.fits} >{log} 2>&1
         """
 
 
@@ -70,5 +70,5 @@ rule measure_layers:
     shell:
         """
         python -m htsr.stages.measure_layers {params.settings:q} \
-            esd={input.esd} fits={input.fits} measures={output.measures} > {log} 2>&1
+            esd={input.esd} fits={input.fits} measures={output.measures} >{log} 2>&1
         """

@@ -29,7 +29,7 @@ rule collect_metrics:
         python -m htsr.stages.collect_metrics {params.settings:q} \
             listings={params.listings:q} esds={params.esds:q} \
             fits={params.fits:q} measures={params.measures:q} \
-            metrics={output.metrics} layers={output.layers} > {log} 2>&1
+            metrics={output.metrics} layers={output.layers} >{log} 2>&1
         """
 
 
@@ -55,7 +55,7 @@ rule regress_accuracy:
     shell:
         """
         python -m htsr.stages.regress_accuracy {params.settings:q} \
-            metrics={params.metrics:q} regressions={output.regressions} > {log} 2>&1
+            metrics={params.metrics:q} regressions={output.regressions} >{log} 2>&1
         """
 
 
@@ -86,5 +86,5 @@ rule judge_claims:
         """
         python -m htsr.stages.judge_claims {params.settings:q} {params.claims:q} \
             metrics={params.metrics:q} layers={params.layers:q} \
-            regressions={input.regressions} verdicts={output.verdicts} > {log} 2>&1
+            regressions={input.regressions} verdicts={output.verdicts} >{log} 2>&1
         """

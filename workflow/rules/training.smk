@@ -21,5 +21,5 @@ rule train_model:
     shell:
         """
         python -m htsr.stages.train_model {params.settings:q} {params.start:q} \
-            weights={output.weights} history={output.history} > {log} 2>&1
+            weights={output.weights} history={output.history} >{log} 2>&1
         """
