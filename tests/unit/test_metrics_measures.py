@@ -31,6 +31,23 @@ def test_diagonal_matrix():
     assert "phase" not in row and "lambda_plus" not in row  # four eigenvalues are no bulk
 
 
+def test_same_numbers_as_weightwatcher():
+    """What weightwatcher 0.7.7 gives for this matrix as a linear layer; its log_norm is ours twice."""
+    w = np.random.RandomState(42).randn(200, 100).astype(np.float32)
+    row = measures(w, "weightwatcher", alpha=4.429985)
+    expected = {
+        "lambda_max": 557.041294,
+        "stable_rank": 36.064564,
+        "matrix_rank": 100,
+        "entropy": 0.945199,
+        "log_norm": np.log10(20089.451113) / 2,
+        "log_alpha_norm": 13.094239,
+        "alpha_weighted": 12.164241,
+    }
+    assert {name: row[name] for name in expected} == pytest.approx(expected, rel=2e-6)
+    assert row["sigma_mp"] == pytest.approx(1, abs=3 * row["sigma_mp_stderr"])
+
+
 def test_entropy_of_known_spectra():
     assert ranks.entropy(np.ones(7), 7) == pytest.approx(1)
     assert ranks.entropy(np.array([0.0, 0.0, 5.0]), 3) == 0

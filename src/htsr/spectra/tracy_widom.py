@@ -3,10 +3,10 @@
 from functools import cache
 
 import numpy as np
-from scipy.optimize import brentq
 from scipy.special import airy
 
-_NODES, _END = 64, 16.0  # Ai(16) ~ 1e-20: what lies beyond does not count in double precision
+_NODE, _WEIGHT = np.polynomial.legendre.leggauss(32)
+_END = 13.0  # what lies beyond Ai(13) ~ 4e-15 does not count
 
 
 def cdf(s: float, beta: int = 1) -> float:
@@ -16,9 +16,8 @@ def cdf(s: float, beta: int = 1) -> float:
     (s, oo) (Tracy and Widom 1994), F1 = det(1 - V), V(x, y) = Ai((x + y)/2)/2 on (s, oo) (Ferrari and Spohn 2005).
     """
     end = max(_END, s + 1) if beta == 2 else max(2 * _END - s, s + 1)
-    node, weight = np.polynomial.legendre.leggauss(_NODES)
-    x = s + (end - s) * (node + 1) / 2
-    root = np.sqrt(weight * (end - s) / 2)
+    x = s + (end - s) * (_NODE + 1) / 2
+    root = np.sqrt(_WEIGHT * (end - s) / 2)
     if beta == 1:
         kernel = airy((x[:, None] + x) / 2)[0] / 2
     elif beta == 2:
@@ -29,15 +28,19 @@ def cdf(s: float, beta: int = 1) -> float:
         np.fill_diagonal(kernel, slope**2 - x * ai**2)
     else:
         raise ValueError(f"beta = {beta}: the laws for 1 and 2 are known here")
-    return float(np.linalg.det(np.eye(_NODES) - root[:, None] * kernel * root))
+    return float(np.linalg.det(np.eye(len(x)) - root[:, None] * kernel * root))
 
 
 @cache
 def quantile(p: float, beta: int = 1) -> float:
-    """Inverse of `cdf`, 0 < p < 1."""
+    """Inverse of `cdf` by bisection, 0 < p < 1."""
     if not 0 < p < 1:
         raise ValueError(f"p = {p}: a quantile needs 0 < p < 1")
-    return brentq(lambda s: cdf(s, beta) - p, -12.0, 15.0, xtol=1e-12)
+    low, high = -12.0, 20.0
+    while high - low > 1e-12:
+        middle = (low + high) / 2
+        low, high = (middle, high) if cdf(middle, beta) < p else (low, middle)
+    return (low + high) / 2
 
 
 def largest_eigenvalue(n: int, m: int) -> tuple[float, float]:
