@@ -1,0 +1,88 @@
+"""Published numbers, from the published checkpoints, under the conventions that made them (`published_2019`)."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from htsr.config import load, models
+from htsr.models.download import fetch
+from htsr.models.layers import matrices
+from htsr.models.loading import load_state
+from htsr.spectra.esd import compute_spectrum
+from htsr.tails.power_law import Rule, fit_power_law, usable
+
+# Mean over matrices of α·log10 λmax: Martin, Mahoney 2019 (arXiv 1901.08278) on the checkpoints of Y. Idelbayev.
+ALPHA_HAT = {"resnet20": 1.127, "resnet32": 0.535, "resnet44": 0.117, "resnet56": -0.143}
+
+# Means over the 9 slices of a layer and over all 45, recomputed from Distiller's checkpoints: λmax, α of each state.
+STATES = ["dense", "regularized", "finetuned"]
+DISTILLER = {
+    "layer3.0.conv2": ([3.302, 4.021, 3.876], [4.42, 2.99, 2.99]),
+    "layer3.1.conv1": ([2.802, 2.791, 2.836], [3.62, 4.10, 3.34]),
+    "layer3.1.conv2": ([2.088, 0.252, 1.278], [3.49, 3.72, 3.48]),
+    "layer3.2.conv1": ([2.236, 3.040, 3.008], [3.33, 3.64, 3.26]),
+    "layer3.2.conv2": ([1.236, 0.089, 0.821], [1.60, 1.53, 1.57]),
+    "all": ([2.333, 2.039, 2.364], [3.290, 3.196, 2.928]),
+}
+
+
+@pytest.fixture(scope="module")
+def fits(root, mirror, tmp_path_factory):
+    """One row a matrix of all seven models: model, layer, alpha, lambda_max, xmin, n."""
+    cache = tmp_path_factory.mktemp("cache")
+    config = load(root / "config", ["experiment=cifar10", "conventions=published_2019", f"mirror={mirror}"])
+    extract, fit = config["extract_layers"], config["fit_power_law"]
+    rule = Rule(fit["ks"], fit["min_tail"], fit["cut_at_xmax"])
+    rows = []
+    for model, entry in models(config).items():
+        path, _ = fetch(entry["url"], cache, sha256=entry["sha256"], mirror=mirror)
+        found, _ = matrices(load_state(path), extract["convolution"], extract["min_size"])
+        for name, matrix, info in found:
+            normalization = config["compute_esd"]["normalization"]
+            spectrum = compute_spectrum(name, info["layer"], info["kind"], {name: matrix}, normalization)
+            x = usable(spectrum.eigenvalues, spectrum.n, fit["drop_smallest"], fit["min_eigenvalue"])
+            tail = fit_power_law(x, rule, fit["backend"])
+            assert (spectrum.status, tail.status) == ("ok", "ok")
+            row = {"alpha": tail.alpha, "lambda_max": x[-1], "xmin": tail.xmin, "n": len(x)}
+            rows.append({"model": model, "layer": info["layer"], **row})
+    return pd.DataFrame(rows)
+
+
+def test_weighted_alpha_of_resnets(fits):
+    weighted = (fits.alpha * np.log10(fits.lambda_max)).groupby(fits.model).mean()
+    assert fits[fits.model.isin(ALPHA_HAT)].groupby("model").size().to_dict() == {
+        "resnet20": 45,
+        "resnet32": 81,
+        "resnet44": 117,
+        "resnet56": 153,
+    }
+    for model, expected in ALPHA_HAT.items():
+        assert weighted[model] == pytest.approx(expected, abs=0.001), model
+
+
+def test_distiller_table(fits):
+    assert set(fits.n) == {63}  # 64 eigenvalues without the smallest
+    for position, state in enumerate(STATES):
+        rows = fits[fits.model == f"distiller_resnet20_{state}"]
+        assert set(rows.layer) == set(DISTILLER) - {"all"}
+        for layer, (lambda_max, alpha) in DISTILLER.items():
+            part = rows if layer == "all" else rows[rows.layer == layer]
+            assert len(part) == (45 if layer == "all" else 9)
+            assert part.lambda_max.mean() == pytest.approx(lambda_max[position], abs=0.001), (state, layer)
+            assert part.alpha.mean() == pytest.approx(alpha[position], abs=0.006), (state, layer)
+
+
+def test_what_the_letter_says_of_distiller(fits):
+    """λmax is larger after fine-tuning in three layers against either baseline, but hardly in the same ones.
+
+    And the average α of the regularized network is the larger one.
+    """
+    means = fits.groupby(["model", "layer"]).lambda_max.mean()
+    dense, regularized, finetuned = (means[f"distiller_resnet20_{state}"] for state in STATES)
+    larger = {"regularized": finetuned > regularized, "dense": finetuned > dense}
+    assert {baseline: list(found.index[found]) for baseline, found in larger.items()} == {
+        "regularized": ["layer3.1.conv1", "layer3.1.conv2", "layer3.2.conv2"],
+        "dense": ["layer3.0.conv2", "layer3.1.conv1", "layer3.2.conv1"],
+    }
+    alpha = fits.groupby("model").alpha.mean()
+    assert alpha["distiller_resnet20_regularized"] > alpha["distiller_resnet20_finetuned"]
