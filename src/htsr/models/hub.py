@@ -52,6 +52,9 @@ def _layers(enumeration: type) -> dict[str, dict[str, Any]]:
 
     for model in models.list_models(module=models):
         if models.get_model_weights(model) is enumeration:
-            with torch.device("meta"):  # the modules without their numbers
+            try:
+                with torch.device("meta"):  # the modules without their numbers
+                    return known_layers(models.get_model(model, weights=None))
+            except NotImplementedError:  # networks such as RegNet compute their widths with tensors
                 return known_layers(models.get_model(model, weights=None))
     return {}
