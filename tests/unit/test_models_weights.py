@@ -1,5 +1,6 @@
 """Files of weights: order, dtypes and bytes are kept, shared weights are written once."""
 
+import json
 import subprocess
 import sys
 
@@ -37,6 +38,16 @@ def test_round_trip(tmp_path):
         for other in (found[key], independent[key]):
             assert (other.dtype, other.shape) == (tensor.dtype, tensor.shape)
             assert torch.equal(other.contiguous().flatten().view(torch.uint8), tensor.flatten().view(torch.uint8))
+
+
+def test_every_tensor_is_aligned(tmp_path):
+    path = tmp_path / "net.safetensors"
+    write_weights(path, STATE, {})
+    content = path.read_bytes()
+    length = int.from_bytes(content[:8], "little")
+    entries = json.loads(content[8 : 8 + length])
+    for key, tensor in STATE.items():
+        assert (8 + length + entries[key]["data_offsets"][0]) % tensor.element_size() == 0
 
 
 def test_plain_dtypes_need_no_torch(tmp_path):
