@@ -65,6 +65,8 @@ def new_figure(height: float) -> Figure:
 def save(figure: Figure, drawn: pd.DataFrame, pdf: str, png: str, csv: str) -> None:
     """Write the figure as PDF and PNG (200 dpi) and what it shows as CSV; the same figure gives the same bytes."""
     write_table(csv, drawn)
+    figure.get_layout_engine().execute(figure)
+    figure.set_layout_engine("none")  # laid out once for both files
     with whole(pdf) as partial:
         figure.savefig(partial, format="pdf", metadata={"CreationDate": None})
     with whole(png) as partial:

@@ -305,7 +305,7 @@ def _comparison(values: Values, roles: Mapping[str, Any], metrics: pd.DataFrame,
     for role in present:
         if role == "finetuned" or "finetuned" not in present:
             continue
-        both = means[role].join(means["finetuned"], how="inner", lsuffix="_before")
+        both = means[role].merge(means["finetuned"], left_index=True, right_index=True, suffixes=("_before", ""))
         prefix = f"comparison.{role}.finetuned."
         values.put(
             prefix,

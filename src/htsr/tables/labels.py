@@ -6,9 +6,9 @@ UNIVERSAL = (2.0, 5.0)  # the range of alpha that the universality letter gives
 
 # Whose eigenvalues the spectra are, by normalization; for LaTeX and matplotlib.
 MATRIX = {
-    "one_over_n": r"$\mathbf{X} = \mathbf{W}^{\top}\mathbf{W}/N$",
-    "none": r"$\mathbf{X} = \mathbf{W}^{\top}\mathbf{W}$",
-    "weightwatcher": r"$\mathbf{X} = \mathbf{W}^{\top}\mathbf{W}$, halved for convolutions",
+    "one_over_n": r"$\mathbf{X} = \mathbf{W}^{\!\top}\mathbf{W}/N$",
+    "none": r"$\mathbf{X} = \mathbf{W}^{\!\top}\mathbf{W}$",
+    "weightwatcher": r"$\mathbf{X} = \mathbf{W}^{\!\top}\mathbf{W}$, halved for convolutions",
 }
 
 
