@@ -10,6 +10,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+import yaml
 from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 from omegaconf import MISSING, OmegaConf
@@ -61,19 +62,19 @@ class Backend(Enum):
 
 @dataclass
 class Network:
-    """An architecture of `htsr.networks`."""
+    """An architecture of `htsr.networks`: units or filters of a layer, and layers with weights."""
 
     name: str = "mlp"
     width: int = 64
-    depth: int = 2
+    depth: int = 3
 
 
 @dataclass
 class Dataset:
-    """A data set of `htsr.datasets`."""
+    """A data set of `htsr.datasets`, and the share of every class that is held out for the test accuracy."""
 
     name: str = "digits"
-    test_fraction: float = 0.3
+    test_fraction: float = 0.5
     seed: int = 0
 
 
@@ -91,12 +92,17 @@ class DownloadModel:
 
 @dataclass
 class TrainModel:
-    """Defaults of every trained model; a model's own `train:` entry comes on top."""
+    """Defaults of every trained model; a model's own `train:` entry comes on top.
+
+    train_fraction: share of the training images that is used. start_from: the model whose weights are the initial ones;
+    filters that are zero in them stay zero.
+    """
 
     network: Network = field(default_factory=Network)
+    train_fraction: float = 1.0
     epochs: int = 20
     batch_size: int = 32
-    learning_rate: float = 0.05
+    learning_rate: float = 0.02
     momentum: float = 0.9
     weight_decay: float = 0.0
     group_lasso: float = 0.0
@@ -115,7 +121,7 @@ class ExtractLayers:
 @dataclass
 class ComputeEsd:
     normalization: Normalization = Normalization.one_over_n
-    permutations: int = 20
+    permutations: int = 39
     seed: int = 0
 
 
@@ -183,10 +189,15 @@ class Model:
 
 @dataclass
 class Series:
-    """Models that are compared with each other: one architecture on one data set."""
+    """Models that are compared with each other: one architecture on one data set.
+
+    `regress` is false where the models are states of one network rather than rivals: they then enter no regression on
+    accuracy and no figure of one, but every other table, figure and claim.
+    """
 
     title: str = MISSING
     dataset: str = MISSING
+    regress: bool = True
     models: dict[str, Model] = field(default_factory=dict)
 
 
@@ -273,7 +284,7 @@ def load(config_dir: Path, overrides: list[str]) -> dict[str, Any]:
         for name, model in models(config).items():
             if model["source"] == "trained":
                 model["train"] = _training(config["train_model"], name, model["train"])
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
         raise InputError(f"config: {one_line(error)}") from error
     config |= {key: choices[key] for key in ("experiment", "conventions")}
     _check(config)

@@ -37,7 +37,9 @@ def gaussian(name="fc", permutations=5):
 def test_a_row_has_every_column():
     row = fit_spectrum(gaussian(), bootstrap=50)
     assert row["status"] == "ok" and set(row) == set(COLUMNS)
-    numbers = {key: value for key, value in row.items() if key not in ("layer", "kind", "status", "best_fit")}
+    texts = ("layer", "kind", "status", "best_fit", "alpha_null_all")
+    numbers = {key: value for key, value in row.items() if key not in texts}
+    assert np.mean([float(a) for a in row["alpha_null_all"].split()]) == pytest.approx(row["alpha_null"], rel=1e-5)
     assert all(np.isfinite(value) for value in numbers.values())
     assert row["alpha_low"] < row["alpha"] < row["alpha_high"] and row["n_null"] == 5
     assert row["n_eigenvalues"] == 60 and row["xmax"] == gaussian().eigenvalues[-1]

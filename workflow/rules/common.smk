@@ -161,6 +161,14 @@ def of_models(pattern):
     ]
 
 
+def of_regressed(pattern):
+    """One file for each series whose models are rivals, or for each series where none are."""
+    rivals = [name for name, series in cfg["series"].items() if series["regress"]]
+    return [
+        f"{RESULTS}/{pattern.replace('*', name)}" for name in rivals or cfg["series"]
+    ]
+
+
 def of_series(pattern):
     """One file for each series."""
     return [f"{RESULTS}/{pattern.replace('*', series)}" for series in cfg["series"]]

@@ -70,7 +70,7 @@ rule plot_accuracy:
     """Mean exponent and weighted exponent against accuracy."""
     input:
         code=code("plot_accuracy"),
-        metrics=of_series("collect_metrics/*.csv"),
+        metrics=of_regressed("collect_metrics/*.csv"),
         regressions="<results>/regress_accuracy/regressions.csv",
     output:
         pdf=report(
@@ -104,7 +104,7 @@ rule plot_norms:
     """Norm metrics against accuracy."""
     input:
         code=code("plot_norms"),
-        metrics=of_series("collect_metrics/*.csv"),
+        metrics=of_regressed("collect_metrics/*.csv"),
         regressions="<results>/regress_accuracy/regressions.csv",
     output:
         pdf=report(

@@ -37,7 +37,7 @@ rule regress_accuracy:
     """Regression and rank correlation of error and accuracy on every metric, by series and pooled."""
     input:
         code=code("regress_accuracy"),
-        metrics=of_series("collect_metrics/*.csv"),
+        metrics=of_regressed("collect_metrics/*.csv"),
     output:
         regressions="<results>/regress_accuracy/regressions.csv",
     log:
@@ -63,7 +63,7 @@ rule judge_claims:
     """Judge the published claims by this experiment's numbers."""
     input:
         code=code("judge_claims"),
-        metrics=of_series("collect_metrics/*.csv"),
+        metrics=of_regressed("collect_metrics/*.csv"),
         layers=of_series("collect_metrics/*_layers.csv"),
         regressions="<results>/regress_accuracy/regressions.csv",
     output:

@@ -58,6 +58,7 @@ COLUMNS = {
     "alpha_null_z": _C(r"$z_\alpha$", "distance of alpha from its permutations in standard deviations"),
     "alpha_null_p": _C(r"$p_{\alpha_0}$", "p of alpha among its permutations"),
     "n_null": _C(r"$K$", "number of permutations that could be fitted"),
+    "alpha_null_all": _C(r"$\alpha_0$", "alpha of every permutation, separated by spaces"),
     # measures
     "lambda_max": _C(r"$\lambda_{\mathrm{max}}$", "largest eigenvalue"),
     "lambda_plus": _C(r"$\lambda_+$", "upper edge of the Marchenko-Pastur law fitted to the bulk"),

@@ -52,7 +52,13 @@ def main(job: CompilePaperJob) -> None:
         command = ["latexmk", "-cd", "-pdf", "-halt-on-error", "-interaction=nonstopmode", "-file-line-error"]
         command += [f"-outdir={build}", "-usepretex", f"-pretex={pretex}", job.tex]
         log.info("%s", " ".join(command))
-        environment = os.environ | {"SOURCE_DATE_EPOCH": "0", "FORCE_SOURCE_DATE": "1", "max_print_line": "1000"}
+        papers = Path(job.tex).resolve().parents[1]  # where references.bib is
+        environment = os.environ | {
+            "BIBINPUTS": f"{papers}:",
+            "SOURCE_DATE_EPOCH": "0",
+            "FORCE_SOURCE_DATE": "1",
+            "max_print_line": "1000",
+        }
         run = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
         output = run.stdout.decode(errors="replace")
         if run.returncode:

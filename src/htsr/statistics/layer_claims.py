@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from htsr.metrics.null import null_alphas
 from htsr.statistics import verdict
 from htsr.statistics.correlation import kendall, permutation_p
 from htsr.statistics.evidence import Judging, NotMeasured, Tables, bounds, layers_with, number
@@ -24,12 +25,11 @@ def share_in_range(
 ) -> Evidence:
     """Fraction: column lies in [low, high] for more than the threshold of all matrices.
 
-    Where the table has `<column>_null` and `<column>_null_std`, the reason also says what share of the same matrices
-    with permuted entries lies there.
+    Where the table has `<column>_null_all`, the reason also says what share of the permuted matrices lies there.
     """
     rows = layers_with(tables, [column])
     share, evidence = _share(rows, rows[column].between(low, high), judging, threshold)
-    text = f"{number(100 * share)} % of {len(rows)} matrices have {column} in {number(low)} to {number(high)}"
+    text = f"{100 * share:.0f} % of {len(rows)} matrices have {column} in {number(low)} to {number(high)}"
     return evidence(text, _null_share(rows, column, low, high))
 
 
@@ -47,7 +47,7 @@ def share_beyond_null(
         raise NotMeasured(f"{most} permutations a matrix cannot give p = {number(level)}")
     share, evidence = _share(rows, rows[f"{column}_null_p"] <= level, judging, threshold)
     return evidence(
-        f"{number(100 * share)} % of {len(rows)} matrices have a {column} that differs from that of their own permuted "
+        f"{100 * share:.0f} % of {len(rows)} matrices have a {column} that differs from that of their own permuted "
         f"entries (p <= {number(level)}; by chance {number(100 * level)} %)"
     )
 
@@ -60,7 +60,7 @@ def share_close(
     difference = (rows[first] - rows[second]).to_numpy()
     share, evidence = _share(rows, np.abs(difference) <= tolerance, judging, threshold)
     return evidence(
-        f"{number(100 * share)} % of {len(rows)} matrices have {first} and {second} within {number(tolerance)} of each "
+        f"{100 * share:.0f} % of {len(rows)} matrices have {first} and {second} within {number(tolerance)} of each "
         "other",
         f"; median difference {number(np.median(difference))}",
     )
@@ -105,7 +105,12 @@ def _share(rows: pd.DataFrame, hits: pd.Series | np.ndarray, judging: Judging, t
     low, high = interval(drawn, count, judging.level)
     if count >= FEWEST and share in (0.0, 1.0):
         low, high = _unanimous(share, len(layers), judging.level)
-    text = f"({bounds(low, high, judging.level)}, {count} models)"
+    within = (
+        "no interval"
+        if not math.isfinite(low)
+        else f"{judging.level * 100:g} % interval {100 * low:.0f} to {100 * high:.0f} %"
+    )
+    text = f"({within}, {count} models)"
     few = f"; an interval needs {FEWEST} models" if count < FEWEST else ""
 
     def evidence(sentence: str, more: str = "") -> Evidence:
@@ -122,21 +127,8 @@ def _unanimous(share: float, n: int, level: float) -> tuple[float, float]:
 
 
 def _null_share(rows: pd.DataFrame, column: str, low: float, high: float) -> str:
-    """What share of permuted matrices has an exponent in the range, from mean and standard deviation of each null.
-
-    Exponents exceed 1 and are skewed: α - 1 is taken as lognormal.
-    """
-    names = [f"{column}_null", f"{column}_null_std"]
-    if not set(names) <= set(rows):
+    """What share of the permuted matrices has an exponent in the range; every matrix weighs the same."""
+    if f"{column}_null_all" not in rows or rows[f"{column}_null_all"].isna().all():
         return ""
-    null = rows[names].dropna()
-    null = null[(null[names[0]] > 1) & (null[names[1]] > 0)]
-    if null.empty:
-        return ""
-    excess, spread = (null[names] - [1, 0]).to_numpy().T
-    sigma = np.sqrt(np.log1p((spread / excess) ** 2))
-    mu = np.log(excess) - sigma**2 / 2
-    upper, lower = (
-        stats.norm.cdf((math.log(edge - 1) - mu) / sigma) if edge > 1 else np.zeros(len(mu)) for edge in (high, low)
-    )
-    return f"; with permuted entries about {number(100 * np.mean(upper - lower))} % would"
+    inside = null_alphas(rows).between(low, high).groupby(level=0).mean().mean()
+    return f"; of the same entries in random order {100 * inside:.0f} % do"

@@ -17,7 +17,7 @@ COLUMNS = [
     *("alpha", "alpha_stderr", "alpha_low", "alpha_high", "xmin", "xmax", "ks_distance", "n_tail", "p_value"),
     *("alpha_hill", "tpl_alpha", "tpl_lambda", "lognormal_mu", "lognormal_sigma", "exponential_lambda"),
     *("tpl_ratio", "tpl_p", "lognormal_ratio", "lognormal_p", "exponential_ratio", "exponential_p", "best_fit"),
-    *("alpha_null", "alpha_null_std", "alpha_null_z", "alpha_null_p", "n_null", "status"),
+    *("alpha_null", "alpha_null_std", "alpha_null_z", "alpha_null_p", "n_null", "alpha_null_all", "status"),
 ]
 
 
@@ -67,12 +67,12 @@ def fit_spectrum(
     }
 
 
-def compare_with_null(alpha: float, null: list[float]) -> dict[str, float]:
+def compare_with_null(alpha: float, null: list[float]) -> dict[str, Any]:
     """Where alpha stands among those of element-wise permutations of the matrix (NaN: could not be fitted, left out).
 
     n_null: their number K; alpha_null, alpha_null_std: mean and standard deviation; alpha_null_z = (alpha - mean)/std.
     alpha_null_p: twice the smaller of (1 + #{null <= alpha})/(1 + K) and (1 + #{null >= alpha})/(1 + K), at most 1: the
-    two-sided permutation test, which has no p below 2/(1 + K).
+    two-sided permutation test, which has no p below 2/(1 + K). alpha_null_all: all K, separated by spaces.
     """
     null = np.array([a for a in null if math.isfinite(a)])
     k = len(null)
@@ -85,4 +85,5 @@ def compare_with_null(alpha: float, null: list[float]) -> dict[str, float]:
         "alpha_null_z": (alpha - mean) / std if std > 0 else math.nan,
         "alpha_null_p": float(min(1.0, 2 * (1 + fewer) / (1 + k))) if k else math.nan,
         "n_null": k,
+        "alpha_null_all": " ".join(f"{a:.6g}" for a in null) or None,
     }
