@@ -1,0 +1,47 @@
+"""Train and test images of a classification task, split by class."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from htsr.errors import InputError
+
+
+@dataclass(frozen=True)
+class Split:
+    """Images as float32 arrays n x channels x height x width, labels 0..classes-1 as int64 arrays of length n."""
+
+    train_images: np.ndarray
+    train_labels: np.ndarray
+    test_images: np.ndarray
+    test_labels: np.ndarray
+    classes: int
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of one image."""
+        return self.train_images.shape[1:]
+
+
+def stratified_split(labels: np.ndarray, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of (the rest, the part): the part takes `fraction` of every class, rounded, both in random order.
+
+    Raises InputError where a class would have no image on one of the two sides.
+    """
+    rng = np.random.default_rng(seed)
+    rest, part = [], []
+    for label in np.unique(labels):
+        indices = rng.permutation(np.flatnonzero(labels == label))
+        size = round(fraction * len(indices))
+        if not 0 < size < len(indices):
+            raise InputError(f"a fraction of {fraction} leaves no image of class {label} on one side: choose another")
+        part.append(indices[:size])
+        rest.append(indices[size:])
+    return rng.permutation(np.concatenate(rest)), rng.permutation(np.concatenate(part))
+
+
+def normalize(train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Both sets (n x c x h x w) as float32, shifted and scaled to mean 0 and variance 1 of each channel of `train`."""
+    mean = train.mean(axis=(0, 2, 3), keepdims=True, dtype=np.float64)
+    std = train.std(axis=(0, 2, 3), keepdims=True, dtype=np.float64)
+    return ((train - mean) / std).astype(np.float32), ((test - mean) / std).astype(np.float32)
