@@ -41,6 +41,7 @@ def spectra_rows(seed, weights=3, slices=1, zero=(), failed=()):
                         "alpha_null_std": 1.0,
                         "alpha_null_z": alpha - null,
                         "alpha_null_p": rng.random(),
+                        "alpha_null_all": f"{null - 1:.6g} {null + 1:.6g}",
                     },
                     **{"lambda_max": 10**log_max, "log_spectral_norm": log_max, "alpha_weighted": alpha * log_max},
                     **{"log_norm": rng.normal(1, 0.2), "log_alpha_norm": rng.normal(1, 0.3), "phase": "BULK+SPIKES"},

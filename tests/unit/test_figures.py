@@ -175,17 +175,16 @@ def test_comparison_means_and_removed_layers():
     assert_whole(comparison.draw(deep, roles, "none")[0])
 
 
-def test_esd_chooses_large_spectra_with_long_tails_of_different_weights():
+def test_esd_chooses_large_and_ordinary_spectra_of_different_weights():
     fits = pd.DataFrame(
         {
             "layer": ["a[0,0]", "a[0,1]", "b", "c", "d", "e"],
             "n_eigenvalues": [64, 64, 64, 512, 900, 64],
-            "n_tail": [20, 30, 25, 10, 100, 25],
-            "alpha": [3.0, 3.0, 3.0, 3.0, np.nan, 3.0],
+            "alpha": [2.0, 3.1, 3.4, 9.0, np.nan, 3.0],
             "status": ["ok"] * 4 + ["all values are equal", "ok"],
         }
     )
-    assert esd.choose(fits, 9) == ["c", "a[0,1]", "b", "e"]
+    assert esd.choose(fits, 9) == ["c", "a[0,1]", "e", "b"]
     assert esd.choose(fits, 1) == ["c"]
 
 

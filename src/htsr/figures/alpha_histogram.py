@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from htsr.figures import style
+from htsr.metrics.null import null_alphas
 from htsr.tables.labels import UNIVERSAL
 
 _WIDEST = 12.0  # no axis goes further: an exponent beyond says that there is no tail
@@ -17,8 +18,8 @@ _DRAWN = ["series", "kind", "low", "high", "count"]
 def draw(layers: pd.DataFrame, titles: Mapping[str, str]) -> tuple[Figure, pd.DataFrame]:
     """One histogram of alpha for each series, over the outline of the null's.
 
-    layers: one row a spectrum, with series, alpha, alpha_null (the mean over the permutations of that matrix) and
-    alpha_null_std. Exponents beyond the axis and failed fits are counted above each panel, the range [2, 5] is shaded.
+    layers: one row a spectrum, with series, alpha and alpha_null_all (see `null_alphas`); all permutations of a matrix
+    together count one. Exponents beyond the axis and failed fits are counted above each panel, [2, 5] is shaded.
     Returns the figure and what it shows: one row a bin, and the medians.
     """
     fitted = layers[layers["alpha"].notna()]
@@ -45,13 +46,13 @@ def draw(layers: pd.DataFrame, titles: Mapping[str, str]) -> tuple[Figure, pd.Da
         axis.tick_params(labelbottom=True)
     for axis in panels[::columns]:
         axis.set_ylabel("matrices")
-    has_null = fitted["alpha_null"].notna().any()
+    has_null = fitted["alpha_null_all"].notna().any()
     empty = [style.series_title(series, titles, 30) for series in layers["series"].unique() if series not in order]
     beyond = len(order) - len(shown)
     style.footnote(
         figure,
         "Shaded: 2 to 5. Solid line: median",
-        has_null and "Grey: mean exponent of each matrix with its elements permuted; dotted: its median",
+        has_null and "Grey: the same matrices with their elements permuted; dotted: median",
         bool(empty) and f"No fit in {style.plain(', '.join(empty), 60)}",
         beyond > 0 and f"{style.counted(beyond, 'series', 'series')} more not shown",
     )
@@ -60,7 +61,7 @@ def draw(layers: pd.DataFrame, titles: Mapping[str, str]) -> tuple[Figure, pd.Da
 
 def _edges(fitted: pd.DataFrame) -> np.ndarray:
     """Bins of 0.25 (wider for few matrices) from 1 to where nearly all exponents have ended."""
-    values = pd.concat([fitted["alpha"], fitted["alpha_null"]]).dropna()
+    values = pd.concat([fitted["alpha"], null_alphas(fitted)])
     end = min(max(6.0, np.ceil(values.quantile(0.99))) if len(values) else 6.0, _WIDEST)
     return np.arange(1.0, end + 1e-9, 0.25 if len(fitted) > 60 else 0.5)
 
@@ -68,11 +69,12 @@ def _edges(fitted: pd.DataFrame) -> np.ndarray:
 def _panel(axis: Axes, own: pd.DataFrame, edges: np.ndarray, color: str, columns: int) -> list[dict]:
     series, drawn = own["series"].iloc[0], []
     axis.axvspan(*UNIVERSAL, color=style.SHADE, linewidth=0, zorder=0)
-    for kind, column in (("alpha", "alpha"), ("null", "alpha_null")):
-        values = own.loc[own["alpha"].notna(), column].dropna()
+    own = own[own["alpha"].notna()]
+    for kind, values in (("alpha", own["alpha"]), ("null", null_alphas(own))):
         if not len(values):
             continue
-        counts, _ = np.histogram(values, edges)
+        weights = 1 / values.groupby(level=0).transform("size")
+        counts, _ = np.histogram(values, edges, weights=weights)
         if kind == "alpha":
             axis.stairs(counts, edges, fill=True, color=color, alpha=0.75, zorder=2)
         else:
@@ -85,7 +87,7 @@ def _panel(axis: Axes, own: pd.DataFrame, edges: np.ndarray, color: str, columns
             {"series": series, "kind": kind, "low": low, "high": high, "count": count}
             for low, high, count in zip(edges[:-1], edges[1:], counts, strict=True)
         ]
-        outside = len(values) - int(counts.sum())
+        outside = int((~values.between(edges[0], edges[-1])).sum())
         drawn.append({"series": series, "kind": f"{kind}_median", "low": median, "high": median, "count": len(values)})
         drawn.append({"series": series, "kind": f"{kind}_outside", "count": outside})
     axis.set_xlim(edges[0], edges[-1])
@@ -99,12 +101,11 @@ def _summary(own: pd.DataFrame, edges: np.ndarray, short: bool) -> str:
     alpha = own["alpha"].dropna()
     failed = len(own) - len(alpha)
     inside = alpha.between(*UNIVERSAL).mean()
-    null = own.loc[own["alpha"].notna(), "alpha_null"].dropna()
+    null = null_alphas(own[own["alpha"].notna()])
     outside = int((~alpha.between(edges[0], edges[-1])).sum())
     parts = [f"$n = {len(alpha)}$", f"median {alpha.median():.2f}", f"{100 * inside:.0f} % in [2, 5]"]
     if len(null) and not short:
-        spread = np.sqrt((own["alpha_null_std"] ** 2).mean() + null.var(ddof=0))
-        parts.append(f"one permutation gives {null.mean():.2f} ± {spread:.2f}")
+        parts.append(f"permuted: median {null.median():.2f}, {100 * null.between(*UNIVERSAL).mean():.0f} %")
     if outside:
         parts.append(f"{outside} beyond the axis")
     if failed:

@@ -31,12 +31,14 @@ class Shown:
 
 
 def choose(fits: pd.DataFrame, count: int) -> list[str]:
-    """Names of the spectra to show, each of another weight: most eigenvalues first, then longest tail, then order.
+    """Names of the spectra to show, each of another weight: most eigenvalues first, then nearest the median alpha.
 
+    The median is that of the model, so that spectra of equal size are represented by an ordinary one.
     fits: one row a spectrum (fit_power_law); spectra without a fit are never chosen.
     """
     rows = fits[fits["alpha"].notna() & (fits["status"] == "ok")]
-    rows = rows.sort_values(["n_eigenvalues", "n_tail"], ascending=False, kind="stable")
+    rows = rows.assign(fewer=-rows["n_eigenvalues"], off=(rows["alpha"] - rows["alpha"].median()).abs())
+    rows = rows.sort_values(["fewer", "off"], kind="stable")
     weight = rows["layer"].str.replace(r"\[[^\[\]]*\]$", "", regex=True)
     return rows.loc[~weight.duplicated(), "layer"].tolist()[:count]
 

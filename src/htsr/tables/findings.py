@@ -8,6 +8,7 @@ import pandas as pd
 
 from htsr.errors import InputError
 from htsr.metrics.columns import AVERAGED
+from htsr.metrics.null import null_alphas
 from htsr.statistics.metrics_table import POOLED
 from htsr.tables import latex
 from htsr.tables.labels import MATRIX, UNIVERSAL
@@ -115,8 +116,7 @@ def _spectra(values: Values, prefix: str, layers: pd.DataFrame) -> None:
     """What the spectra and fits of an experiment or of one series look like."""
     alpha = layers["alpha"].dropna()
     fitted = layers.loc[alpha.index]
-    null = fitted["alpha_null"].dropna()
-    spread = np.sqrt((fitted["alpha_null_std"] ** 2).mean() + null.var(ddof=0)) if len(null) else np.nan
+    null = null_alphas(fitted)
     inside, null_inside = alpha.between(*UNIVERSAL), null.between(*UNIVERSAL)
     p, null_p = fitted["p_value"].dropna(), fitted["alpha_null_p"].dropna()
     rank = fitted[["alpha", "log_stable_rank"]].replace([np.inf, -np.inf], np.nan).dropna()
@@ -138,7 +138,7 @@ def _spectra(values: Values, prefix: str, layers: pd.DataFrame) -> None:
         alpha_low=number(alpha.quantile(0.05)),
         alpha_high=number(alpha.quantile(0.95)),
         alpha_null_mean=number(null.mean()),
-        alpha_null_std=number(spread),
+        alpha_null_std=number(null.std()),
         alpha_null_median=number(null.median()),
         alpha_null_fraction_in_range=percent(null_inside.mean()),
         n_beyond_null=integer((null_p < SIGNIFICANCE).sum()),
