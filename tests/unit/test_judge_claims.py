@@ -44,7 +44,7 @@ def job(tmp_path_factory, claims):
             rows["layer"] = [f"{layer}[{i % 9},0]" for i, layer in enumerate(rows["weight_layer"])]
             for column in ("alpha", "lambda_max", "log_stable_rank"):
                 rows[column] = 2 + rng.random(45)
-            layers.append(rows.assign(alpha_null=5.0, alpha_null_std=2.0, alpha_null_p=2 / 21, n_null=20, status="ok"))
+            layers.append(rows.assign(alpha_null=5.0, alpha_null_std=2.0, alpha_null_p=2 / 40, n_null=39, status="ok"))
         # A layer that was removed: its row has no numbers.
         layers[-1].loc[0, ["alpha", "lambda_max", "log_stable_rank", "alpha_null_p"]] = np.nan
         layers[-1].loc[0, "status"] = "all eigenvalues are zero"
