@@ -56,7 +56,7 @@ def title(model):
 
 
 def settings(stage):
-    """Params function: the stage's resolved settings as Hydra overrides."""
+    """Params function: a section of the configuration, such as a stage's settings, as Hydra overrides."""
     return lambda wildcards: as_overrides(cfg[stage])
 
 
@@ -124,6 +124,16 @@ def printed_settings(wildcards):
 def shown_titles(wildcards):
     """Params function: the printed names of the models whose spectra are drawn, as a Hydra override."""
     return as_overrides({"names": [title(model) for model in shown_models()]})
+
+
+def start_override(wildcards, input):
+    """Params function: where a training starts, as a Hydra override."""
+    return f"start={input.start}" if input.start else []
+
+
+def results_folder(wildcards, output):
+    """Params function: the folder that the macro \\results of a paper stands for."""
+    return str(Path(output.pdf).parents[1])
 
 
 def hydra_list(name):

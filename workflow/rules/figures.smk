@@ -189,7 +189,7 @@ rule plot_comparison:
         mem_mb=2000,
         runtime=10,
     params:
-        roles=lambda wildcards: as_overrides(cfg["comparison"]),
+        roles=settings("comparison"),
         labels=labels("normalization"),
         layers=hydra_list("layers"),
     shell:

@@ -97,7 +97,7 @@ rule compile_paper:
         mem_mb=1000,
         runtime=10,
     params:
-        results=RESULTS,
+        results=results_folder,
     shell:
         """
         python -m htsr.stages.compile_paper tex={input.tex} \

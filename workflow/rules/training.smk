@@ -17,7 +17,7 @@ rule train_model:
         runtime=120,
     params:
         settings=training_overrides,
-        start=lambda wildcards, input: f"start={input.start}" if input.start else [],
+        start=start_override,
     shell:
         """
         python -m htsr.stages.train_model {params.settings:q} {params.start:q} \
