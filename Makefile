@@ -4,7 +4,7 @@ CORES ?= $(shell nproc)
 VENV := .venv
 BIN := $(VENV)/bin
 RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
-TEX := latexmk texlive-latex-base texlive-latex-recommended texlive-latex-extra texlive-fonts-recommended lmodern
+TEX := latexmk texlive-latex-base texlive-latex-recommended lmodern
 
 .PHONY: all test env dev tex lint benchmark clean
 

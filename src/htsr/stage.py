@@ -35,9 +35,13 @@ def stage(schema: type) -> Callable[[Callable], Callable]:
     An InputError ends the program with its message alone and exit status 1.
     """
     fields = OmegaConf.to_container(OmegaConf.structured(schema))
-    ConfigStore.instance().store(name=schema.__name__, node={**_HYDRA, **fields})
 
     def decorate(function: Callable) -> Callable:
+        about = sys.modules[function.__module__].__doc__.replace("$", "$$")
+        text = f"{about}\n== Settings and files (key=value; ??? must be given) ==\n\n$CONFIG"
+        hydra_node = {**_HYDRA["hydra"], "help": {"template": text}}
+        ConfigStore.instance().store(name=schema.__name__, node={**_HYDRA, "hydra": hydra_node, **fields})
+
         # A search path without folders, lest Hydra take the keys `models` or `figures` for config groups.
         @hydra.main(version_base="1.3", config_path="pkg://htsr.stages", config_name=schema.__name__)
         def main(config):
