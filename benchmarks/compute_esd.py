@@ -64,15 +64,15 @@ def bare(network: torch.nn.Module) -> None:
             np.linalg.eigvalsh(w.T @ w if w.shape[0] >= w.shape[1] else w @ w.T)
 
 
-def seconds(works: tuple[Callable, ...], network: torch.nn.Module, repetitions: int) -> list[float]:
-    """Median seconds of each, in turns, so that a busy machine slows all of them."""
-    times = []
+def in_turns(works: tuple[Callable, ...], network: torch.nn.Module, repetitions: int) -> tuple[list[float], list[Any]]:
+    """Median seconds of each and its last result; in turns, so that a busy machine slows all of them."""
+    times, results = [[] for _ in works], [None for _ in works]
     for _ in range(repetitions):
-        for work in works:
+        for i, work in enumerate(works):
             start = time.perf_counter()
-            work(network)
-            times.append(time.perf_counter() - start)
-    return [statistics.median(times[i :: len(works)]) for i in range(len(works))]
+            results[i] = work(network)
+            times[i].append(time.perf_counter() - start)
+    return [statistics.median(t) for t in times], results
 
 
 def memory(key: str) -> int:
@@ -98,11 +98,11 @@ def main(names: list[str]) -> None:
         network = torchvision.models.get_model(name, weights=None)
         repetitions = REPETITIONS.get(name, 1)
         ours(network)  # the first call compiles and loads libraries
-        our, their, least = seconds((ours, theirs, bare), network, repetitions)
-        alphas = np.array([row["alpha"] for row in ours(network)])
+        (our, their, least), (rows, table, _) = in_turns((ours, theirs, bare), network, repetitions)
+        difference = np.abs(np.array([row["alpha"] for row in rows]) - table["alpha"]).max()
         print(f"{name}, median of {repetitions}: {our:.2f} s, weightwatcher {their:.2f} s, bare {least:.2f} s")
         print(f"  {their / our:.1f} times faster than weightwatcher, {our / least:.2f} times the bare linear algebra")
-        print(f"  largest difference in alpha: {np.abs(alphas - theirs(network)['alpha']).max():.1e}", flush=True)
+        print(f"  largest difference in alpha: {difference:.1e}", flush=True)
     for who in ("ours", "theirs"):
         run = subprocess.run([sys.executable, __file__, f"--{who}"], capture_output=True, text=True, check=True)
         print(f"peak extra memory on {LARGE[0]} x {LARGE[1]}, {who}: {run.stdout.split()[-1]} times its float32 size")
