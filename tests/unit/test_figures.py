@@ -136,6 +136,9 @@ def test_histogram_counts_everything():
         assert counts == bins["count"].tolist()
     title = figure.axes[0].get_title(loc="left")
     assert "Series A" in title and "1 beyond the axis" in title and "20 failed" in title
+    figure, drawn = alpha_histogram.draw(layers.assign(alpha_null=np.nan, alpha_null_all=np.nan), {})
+    assert_whole(figure)
+    assert not drawn["kind"].str.startswith("null").any() and "permuted" not in figure.get_supxlabel()
     figure, drawn = alpha_histogram.draw(layers.assign(alpha=np.nan), {})
     assert drawn.empty and not figure.axes
 

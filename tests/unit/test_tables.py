@@ -19,7 +19,7 @@ from htsr.tables.values import render
 
 NAN = math.nan
 UGLY = 'a_b & 100% $x$ #1 {~^} \\cmd <|> "q" α̂ ≥ λ₊ é – ‖W‖² 中 \t end'
-PREAMBLE = r"""\documentclass{article}\usepackage[T1]{fontenc}\usepackage{lmodern}
+PREAMBLE = r"""\documentclass[11pt]{article}\usepackage[T1]{fontenc}\usepackage{lmodern}
 \usepackage[textwidth=6.3in]{geometry}\usepackage{amsmath,booktabs,longtable,array}
 """
 SETTINGS = {

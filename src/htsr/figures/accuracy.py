@@ -83,6 +83,7 @@ def draw(
     style.footnote(
         figure,
         style.eigenvalues_of(normalization),
+        alone and "Bars: standard error over matrices; band: 95 % interval of the line",
         missing and f"Not shown: {style.counted(missing, 'model')} without an accuracy or a metric",
     )
     return figure, pd.DataFrame(drawn, columns=_DRAWN)

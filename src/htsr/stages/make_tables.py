@@ -1,6 +1,6 @@
 """Write the LaTeX tables of a paper: layer fits, model metrics, regressions, claims, origins, published numbers.
 
-They need the packages booktabs, longtable and array, and fit a text width of 6.3 in at \\small. A table that is longer
+They need the packages booktabs, longtable and array, and fit a text width of 6.3 in. A table that is longer
 than a page is a longtable: include them outside of floats.
 """
 

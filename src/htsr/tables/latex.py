@@ -1,4 +1,4 @@
-"""Text and numbers as LaTeX, and booktabs tables that fit the text width of an article at \\small."""
+"""Text and numbers as LaTeX, and booktabs tables that fit the text width of an article (6.3 in, up to 11 pt)."""
 
 import math
 import re
@@ -8,7 +8,7 @@ from typing import Any
 
 MISSING = "--"  # an en dash
 LONG = 36  # lines of a table that still fit on a page with its caption
-_CHARACTERS = 14.0  # of \small text in an inch
+_CHARACTERS = 14.0  # of a table's text in an inch
 
 _SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -221,8 +221,8 @@ def table(columns: Sequence[Column], rows: Sequence[Sequence[str] | Heading], no
     else:
         top = [rf"\begin{{tabular}}{{{spec}}}", r"\toprule", header, r"\midrule"]
         bottom = [r"\bottomrule", r"\end{tabular}"]
-    below = [rf"\par{{\scriptsize\raggedright\noindent {note}\par}}"] if note else []
-    start = r"\begingroup\setlength{\tabcolsep}{3pt}\setlength{\LTpost}{2pt}%"
+    below = [rf"\par\nopagebreak{{\scriptsize\raggedright\noindent {note}\par}}"] if note else []
+    start = r"\begingroup\footnotesize\setlength{\tabcolsep}{3pt}\setlength{\LTpost}{2pt}%"
     return "\n".join([start, *top, *body, *bottom, *below, r"\endgroup"]) + "\n"
 
 

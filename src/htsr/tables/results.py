@@ -114,7 +114,7 @@ def _layer(layer: str, own: pd.DataFrame) -> list[str]:
 
 def model_metrics(metrics: pd.DataFrame, titles: Mapping[str, str], normalization: str) -> str:
     """Means of the metrics over each model's matrices with their standard errors, and the accuracy."""
-    columns = [Column("model", 1.15), Column("acc."), Column("spectra")]
+    columns = [Column("model", 1.05), Column("acc."), Column("spectra")]
     columns += [Column(symbol(name), "r") for name in METRICS]
     rows: list = []
     for series, own in metrics.groupby("series", sort=False):
