@@ -91,7 +91,7 @@ def test_quarter_circle_law_at_q_1():
 
 def test_bulk_of_a_gaussian_matrix():
     w = np.random.default_rng(0).standard_normal((600, 300))
-    fit = fit_bulk(eigenvalues(w) / 600, 600, 300)
+    fit = fit_bulk(eigenvalues(w) / 600, 600)
     assert fit.lambda_plus * 600 == pytest.approx((600**0.5 + 300**0.5) ** 2, rel=0.01)
     assert fit.n_spikes == 0
     assert abs(fit.sigma2 - 1) < 4 * fit.sigma2_stderr < 0.03
@@ -102,9 +102,9 @@ def test_spikes_are_found_and_do_not_move_the_bulk():
     w = rng.standard_normal((600, 300))
     u, v = np.linalg.qr(rng.standard_normal((600, 6)))[0], np.linalg.qr(rng.standard_normal((300, 6)))[0]
     spiked = w + (u * np.sqrt(600) * np.linspace(2, 40, 6)) @ v.T
-    fit = fit_bulk(eigenvalues(spiked) / 600, 600, 300)
+    fit = fit_bulk(eigenvalues(spiked) / 600, 600)
     assert fit.n_spikes == 6
-    assert fit.sigma2 == pytest.approx(fit_bulk(eigenvalues(w) / 600, 600, 300).sigma2, rel=0.02)
+    assert fit.sigma2 == pytest.approx(fit_bulk(eigenvalues(w) / 600, 600).sigma2, rel=0.02)
     assert fit.lambda_plus < fit.threshold
 
 
@@ -114,7 +114,7 @@ def test_spike_level_and_standard_error_hold_on_noise(n, m, n_matrices):
     fits = []
     for _ in range(120):
         values = [eigenvalues(rng.standard_normal((n, m))) / n for _ in range(n_matrices)]
-        fits.append(fit_bulk(np.sort(np.concatenate(values)), n, m, n_matrices, level=0.95))
+        fits.append(fit_bulk(np.sort(np.concatenate(values)), n, n_matrices, level=0.95))
     sigma2 = np.array([fit.sigma2 for fit in fits])
     assert np.mean([fit.n_spikes > 0 for fit in fits]) < 0.12
     assert np.mean(sigma2) == pytest.approx(1, abs=0.01)
@@ -124,18 +124,20 @@ def test_spike_level_and_standard_error_hold_on_noise(n, m, n_matrices):
 def test_zero_columns_leave_the_bulk_of_the_others():
     w = np.random.default_rng(3).standard_normal((600, 300))
     w[:, 100:] = 0
-    fit = fit_bulk(eigenvalues(w) / 600, 600, 300)
+    fit = fit_bulk(eigenvalues(w) / 600, 600)
     assert fit.lambda_plus == pytest.approx(edges(6.0)[1], rel=0.02)
 
 
 def test_too_few_eigenvalues_have_no_bulk():
-    assert fit_bulk(np.arange(9.0), 20, 9) is None
-    assert fit_bulk(np.zeros(50), 60, 50) is None
+    assert fit_bulk(np.arange(9.0), 20) is None
+    assert fit_bulk(np.zeros(50), 60) is None
+    mostly_zero = np.concatenate([np.zeros(240), np.linspace(1, 2, 10)])
+    assert fit_bulk(mostly_zero, 60, n_matrices=25).sigma2 > 0
 
 
 def test_bulk_scales_with_the_matrix():
     values = eigenvalues(np.random.default_rng(4).standard_t(3, (200, 100))) / 200
-    one, other = fit_bulk(values, 200, 100), fit_bulk(values * 1e-12, 200, 100)
+    one, other = fit_bulk(values, 200), fit_bulk(values * 1e-12, 200)
     np.testing.assert_allclose(np.array(other[:4]) * 1e12, one[:4], rtol=1e-12)
     assert other.n_spikes == one.n_spikes > 0
     assert marchenko_pastur.edges(2.0, one.sigma2)[1] == one.lambda_plus

@@ -43,7 +43,7 @@ def measure(spectrum: Spectrum, alpha: float, spike_level: float = 0.99, **thres
         "alpha_weighted": alpha * log_spectral_norm,
     }
     to_x = per_gram / spectrum.n
-    bulk = fit_bulk(values * to_x, spectrum.n, spectrum.m, spectrum.n_matrices, spike_level)
+    bulk = fit_bulk(values * to_x, spectrum.n, spectrum.n_matrices, spike_level)
     if bulk is None:
         return row
     lambda_plus = bulk.lambda_plus / to_x

@@ -60,27 +60,27 @@ class Bulk(NamedTuple):
 
 @lru_cache(maxsize=256)
 def _middle(q: float) -> tuple[np.ndarray, np.ndarray]:
-    """The law's middle for interpolation (relative error below 1e-6)."""
+    """The law's middle for interpolation (relative error below 1e-5)."""
     p = np.linspace(0.15, 0.85, 701)
     return p, quantile(p, q)
 
 
-def fit_bulk(eigenvalues: np.ndarray, n: int, m: int, n_matrices: int = 1, level: float = 0.99) -> Bulk | None:
+def fit_bulk(eigenvalues: np.ndarray, n: int, n_matrices: int = 1, level: float = 0.99) -> Bulk | None:
     """Fit σ² to the middle of a spectrum, leaving out the spikes beyond its edge; None for fewer than 10 eigenvalues.
 
-    eigenvalues: ascending, of X = WᵀW/N for n_matrices matrices of n x m, pooled. Zeros are left out: the law is
-    then that of n x rank matrices. σ² is the least-squares slope of the middle 60 % of the eigenvalues against the
-    law's quantiles (bulk eigenvalue matching: Ke, Ma, Lin 2023, JASA 118, 374). What exceeds the Tracy-Widom quantile
-    `level` of the edge (of the largest among n_matrices) is a spike; spikes are removed and σ² fitted anew until
-    their number stays. The standard error joins the sampling error σ²√(2/(nm)) of a variance with the disagreement
-    of five parts of the bulk: on Gaussian matrices it is the scatter of σ² within 15 %.
+    eigenvalues: ascending, of X = WᵀW/N for n_matrices matrices, pooled, whose larger dimension is n. Zeros are left
+    out: the law is that of n x rank matrices, q = n/rank. σ² is the least-squares slope of the middle 60 % of the
+    eigenvalues against the law's quantiles (bulk eigenvalue matching: Ke, Ma, Lin 2023, JASA 118, 374). What exceeds
+    the Tracy-Widom quantile `level` of the edge (of the largest among n_matrices) is a spike; spikes are removed and
+    σ² fitted anew until their number stays. The standard error joins the sampling error of a variance with the
+    disagreement of five parts of the bulk: on Gaussian matrices it is the scatter of σ² within 15 %.
     """
     values = eigenvalues[eigenvalues > 0]
     if len(values) < 10:
         return None
-    m = round(len(values) / n_matrices)
-    q = n / m
-    centre, scale = tracy_widom.largest_eigenvalue(n, m)
+    rank = max(round(len(values) / n_matrices), 1)
+    q = n / rank
+    centre, scale = tracy_widom.largest_eigenvalue(n, rank)
     edge = (centre + scale * tracy_widom.quantile(level ** (1 / n_matrices))) / n
     n_spikes, settled = 0, False
     while not settled:
