@@ -1,4 +1,17 @@
-"""Every number that a paper's text may want from an experiment, rounded and ready to print."""
+"""Every number that a paper's text may want from an experiment, rounded and ready to print.
+
+n_models, alpha_median, ...         of the experiment: `_experiment`, `_spectra`, `_claims`
+<series>.alpha_median, ...          the same of one series, and what `_series` and `_regression` add
+<series>.<statistic>_<metric>       tau, spearman, r2, partial_tau, partial_r with accuracy; with _interval, _p,
+                                    _full; slope, rmse, loo_rmse, n, status. <series> may be `pooled`
+each.<statistic>_<metric>           the same for all series in one phrase
+model.<model>.<column>              one model's row; means also with _stderr and _pm
+comparison.<role>.<...>             all of model.<model> and of a series' spectra, for dense, regularized, finetuned
+claim.<id>.<...>                    statement, source, effect, interval, p, n, verdict, reason
+published.model.<model>.<metric>    published numbers; with _ours and _difference
+published.series.<name>.<...>       r2_<metric>, tau_<metric>, n, source, note
+setting.<stage>.<key>               settings
+"""
 
 from collections.abc import Mapping
 from typing import Any
