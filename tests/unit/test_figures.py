@@ -172,8 +172,13 @@ def test_comparison_means_and_removed_layers():
     own = layers[(layers["model"] == "x") & (layers["weight_layer"] == "layer_0.conv")]
     row = drawn[(drawn["role"] == "dense") & (drawn["layer"] == "layer_0.conv")].set_index("column")
     assert row.loc["lambda_max", "mean"] == pytest.approx(own["lambda_max"].mean())
-    assert row.loc["alpha", "std"] == pytest.approx(own["alpha"].std()) and row.loc["alpha", "n"] == 4
+    assert row.loc["alpha", ["least", "greatest", "n"]].tolist() == [own["alpha"].min(), own["alpha"].max(), 4]
     assert drawn[(drawn["role"] == "fine-tuned") & (drawn["layer"] == "layer_2.conv")]["mean"].isna().all()
+    assert figure.axes[0].get_yscale() == "linear"
+    layers.loc[layers["model"] == "x", "lambda_max"] *= 100
+    figure, _ = comparison.draw(layers, roles, "none")
+    assert_whole(figure)
+    assert figure.axes[0].get_yscale() == "log"
     deep = pd.concat([spectra_rows(i, weights=57).assign(model=m) for i, m in enumerate("xyz")])
     assert_whole(comparison.draw(deep, roles, "none")[0])
 

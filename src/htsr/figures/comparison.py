@@ -12,7 +12,8 @@ from htsr.figures import style
 
 _COLUMNS = ("lambda_max", "alpha")
 _LABELLED = 60  # layers whose names have room
-_DRAWN = ["role", "model", "layer", "column", "mean", "std", "n", "removed"]
+_DECADE = 10.0  # the largest eigenvalues of the layers go on a logarithmic axis where they differ by more
+_DRAWN = ["role", "model", "layer", "column", "mean", "least", "greatest", "n", "removed"]
 
 
 def draw(layers: pd.DataFrame, roles: Mapping[str, str], normalization: str) -> tuple[Figure, pd.DataFrame]:
@@ -20,7 +21,7 @@ def draw(layers: pd.DataFrame, roles: Mapping[str, str], normalization: str) -> 
 
     layers: one row a spectrum, with model, weight_layer, lambda_max, alpha, n_eigenvalues. roles: state -> model, in
     the order of drawing. Several matrices of a layer (the slices of a convolution) are shown by their mean and
-    standard deviation; a layer whose matrices are all zero has been removed and gets a cross at the lower edge.
+    range; a layer whose matrices are all zero has been removed and gets a cross at the lower edge.
     Returns the figure and what it shows.
     """
     table = _table(layers, roles)
@@ -43,7 +44,11 @@ def draw(layers: pd.DataFrame, roles: Mapping[str, str], normalization: str) -> 
     turned = len(names) > 6 or max(map(len, names)) * len(names) > 90
     panels[-1].tick_params(axis="x", labelsize=size, rotation=90 if turned else 0)
     panels[-1].set_xlim(-0.6, len(names) - 0.4)
-    panels[0].set_ylim(bottom=0)
+    means = table.loc[table["column"] == "lambda_max", "mean"]
+    if means.max() > _DECADE * means.min():
+        panels[0].set_yscale("log")
+    else:
+        panels[0].set_ylim(bottom=0)
     handles, _ = panels[0].get_legend_handles_labels()
     if table["removed"].any():
         handles.append(Line2D([], [], marker="x", color="0.3", linestyle="none", label="removed (all zero)"))
@@ -51,21 +56,27 @@ def draw(layers: pd.DataFrame, roles: Mapping[str, str], normalization: str) -> 
     style.footnote(
         figure,
         style.eigenvalues_of(normalization),
-        bool((table["n"] > 1).any()) and "Bars: standard deviation over the matrices of a layer",
+        bool((table["n"] > 1).any()) and "Bars: least to greatest over the matrices of a layer",
         every > 1 and f"one layer in {every} is named",
     )
     return figure, table
 
 
 def _table(layers: pd.DataFrame, roles: Mapping[str, str]) -> pd.DataFrame:
-    """One row for each state, layer and column: mean and standard deviation over the layer's matrices."""
+    """One row for each state, layer and column: mean and range over the layer's matrices."""
     rows = []
     for role, model in roles.items():
         for layer, own in layers[layers["model"] == model].groupby("weight_layer", sort=False):
             removed = bool((own["n_eigenvalues"] == 0).all() or (own["lambda_max"] == 0).all())
             for column in _COLUMNS:
                 values = own.loc[own["lambda_max"] > 0, column].dropna()
-                numbers = {"mean": values.mean(), "std": values.std(), "n": len(values), "removed": removed}
+                numbers = {
+                    "mean": values.mean(),
+                    "least": values.min(),
+                    "greatest": values.max(),
+                    "n": len(values),
+                    "removed": removed,
+                }
                 rows.append({"role": role, "model": model, "layer": layer, "column": column, **numbers})
     return pd.DataFrame(rows, columns=_DRAWN)
 
@@ -74,8 +85,9 @@ def _markers(axis: Axes, own: pd.DataFrame, place: Mapping[str, int], shift: flo
     look = style.look(index)
     at = own["layer"].map(place).to_numpy(float) + shift
     crowd = len(place) > 30
+    reach = [own["mean"] - own["least"], own["greatest"] - own["mean"]]
     axis.errorbar(
-        at, own["mean"], yerr=own["std"].fillna(0), fmt=look["marker"], color=look["color"], label=role,
+        at, own["mean"], yerr=reach, fmt=look["marker"], color=look["color"], label=role,
         markersize=2.5 if crowd else 4.5, elinewidth=0.6, capsize=0 if crowd else 2,
     )  # fmt: skip
     gone = at[own["removed"].to_numpy(bool)]

@@ -23,10 +23,10 @@ def draw(layers: pd.DataFrame, titles: Mapping[str, str], normalization: str) ->
     order = list(points["series"].unique())
     if not order:
         return style.message("No matrix of this experiment has a fitted exponent."), points[_DRAWN]
-    columns = min(3, len(order))
+    columns = 2 if len(order) == 4 else min(3, len(order))
     shown = order[: 8 * columns]
     rows = -(-len(shown) // columns)
-    figure = style.new_figure(0.6 + rows * {1: 3.0, 2: 2.6, 3: 1.95}[columns])
+    figure = style.new_figure(0.6 + rows * {1: 3.0, 2: 2.2, 3: 1.95}[columns])
     y_limits = _limits(points["alpha"], (2.0, 4.0))
     x_limits = _limits(points["log_stable_rank"], y_limits)  # so that the line of equality is in sight
     inside = points["log_stable_rank"].between(*x_limits) & points["alpha"].between(*y_limits)
