@@ -102,9 +102,9 @@ class TrainModel:
     train_fraction: float = 1.0
     epochs: int = 20
     batch_size: int = 32
-    learning_rate: float = 0.02
+    learning_rate: float = 0.05
     momentum: float = 0.9
-    weight_decay: float = 0.0
+    weight_decay: float = 0.03
     group_lasso: float = 0.0
     start_from: str | None = None
     seed: int = 0
