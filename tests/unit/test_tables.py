@@ -102,8 +102,8 @@ def test_escape_breaks_lines_of_names_only_where_asked():
         (latex.interval(-1, 2), "[$-1.00$, 2.00]"),
         (latex.interval(NAN, 2), ""),
         (latex.with_interval(1, NAN, NAN), "1.00"),
-        (latex.with_error(3.291, 0.123), r"3.29{\scriptsize\,$\pm$\,0.12}"),
-        (latex.with_error(17.53, 12.3), r"18{\scriptsize\,$\pm$\,12}"),
+        (latex.with_error(3.291, 0.123), r"3.29{\scriptsize$\pm$0.12}"),
+        (latex.with_error(17.53, 12.3), r"18{\scriptsize$\pm$12}"),
         (latex.with_error(3.291, NAN), "3.29"),
     ],
 )
@@ -147,7 +147,7 @@ def test_model_tables_show_errors_failures_and_origins(small):
     metrics = metrics.assign(accuracy=metrics["accuracy"].where(metrics["model"] != "a_0"))
     text = results.model_metrics(metrics, {}, "none")
     row = metrics.iloc[1]
-    assert rf"{row['alpha']:.2f}{{\scriptsize\,$\pm$\,{row['alpha_stderr']:.2f}}}" in text
+    assert rf"{row['alpha']:.2f}{{\scriptsize$\pm${row['alpha_stderr']:.2f}}}" in text
     assert "6/9" in text and r"\mathbf{W}^{\!\top}\mathbf{W}$" in text
     assert "nan" not in text and cells(text) == {9}
     headers = [{"model": "a_0", "origin": "https://example.org/a_b.pth", "sha256": "0123456789ab"}, {"model": "a_1"}]

@@ -28,7 +28,7 @@ def draw(layers: pd.DataFrame, roles: Mapping[str, str], normalization: str) -> 
     names = list(dict.fromkeys(table["layer"]))
     if not names:
         return style.message("The compared models have no spectra."), table
-    figure = style.new_figure(5.2)
+    figure = style.new_figure(4.2)
     panels = figure.subplots(len(_COLUMNS), 1, sharex=True)
     place = {name: position for position, name in enumerate(names)}
     for axis, column in zip(panels, _COLUMNS, strict=True):

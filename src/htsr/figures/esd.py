@@ -60,7 +60,7 @@ def draw(shown: Sequence[Shown], without: Sequence[str] = ()) -> tuple[Figure, p
         figure = style.new_figure(2.9)
         pairs = [figure.subplots(1, 2)]
     else:
-        figure = style.new_figure(0.7 + bands * 3.5)
+        figure = style.new_figure(0.7 + bands * (3.2 if bands == 1 else 2.8))
         axes = figure.subplots(2 * bands, columns, squeeze=False)
         pairs = [
             (axes[2 * (i // columns), i % columns], axes[2 * (i // columns) + 1, i % columns])

@@ -161,7 +161,7 @@ def with_error(value: Any, error: Any, digits: int = 2) -> str:
         return number(value, digits)
     if error >= 1:
         digits = min(digits, max(0, 1 - math.floor(math.log10(error))))
-    return rf"{number(value, digits)}{{\scriptsize\,$\pm$\,{number(error, digits)}}}"
+    return rf"{number(value, digits)}{{\scriptsize$\pm${number(error, digits)}}}"
 
 
 @dataclass(frozen=True)

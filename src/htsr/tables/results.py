@@ -24,7 +24,7 @@ from htsr.tables.latex import (
 )
 
 METRICS = ("alpha", "alpha_weighted", "log_norm", "log_spectral_norm", "log_alpha_norm", "log_stable_rank")
-MOST_LAYERS = 250  # rows of layer fits that a paper can bear
+MOST_LAYERS = 60  # rows of layer fits that a paper can bear
 
 LAWS = {"lognormal": "LN", "exponential": "E"}  # short names beside PL and TPL
 
@@ -52,7 +52,7 @@ def layer_fits(layers: pd.DataFrame, metrics: pd.DataFrame, titles: Mapping[str,
     """
     shown, note = _fitting(layers, metrics)
     columns = [
-        Column("layer", 1.7),
+        Column("layer", 1.55),
         Column("matrices"),
         *(Column(symbol(name)) for name in ("n", "m", "q")),
         Column(symbol("alpha"), "l"),
