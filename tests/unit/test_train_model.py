@@ -16,6 +16,7 @@ from htsr.networks.build import build
 from htsr.stages.train_model import main
 
 SMALL = {"network": {"name": "lenet", "width": 16, "depth": 5}, "train_fraction": 0.3, "epochs": 4}
+SMALL |= {"learning_rate": 0.02, "weight_decay": 0.0}
 
 
 def run(folder, name="small", **settings):
@@ -140,8 +141,7 @@ def test_titles_say_what_varies_and_the_shares_are_spread_evenly(digits):
     for models in (models for series, models in digits.items() if series != "digits_compression"):
         for name, model in models.items():
             network, fraction = model["train"]["network"], model["train"]["train_fraction"]
-            share = f"{100 * fraction:.0f} % of the training set"
-            assert model["title"] == f"width {network['width']}, depth {network['depth']}, {share}"
+            assert model["title"] == f"{network['width']} wide, {network['depth']} deep, {100 * fraction:.0f} %"
             assert name == f"{network['name']}_w{network['width']}_d{network['depth']}"
         settings = [model["train"] for model in models.values()]
         shares = _ranks([entry["train_fraction"] for entry in settings])
