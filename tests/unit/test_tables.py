@@ -74,6 +74,8 @@ def test_escape(text, expected):
 
 def test_escape_breaks_lines_of_names_only_where_asked():
     assert latex.escape("a.b_c", breakable=True) == r"a.\allowbreak{}b\_\allowbreak{}c"
+    assert latex.escape("a" * 40, breakable=True).count("allowbreak") > 20
+    assert "allowbreak" not in latex.escape("a.b" * 40)
 
 
 @pytest.mark.parametrize(
@@ -176,7 +178,8 @@ def test_tables_fit_the_text_width(small, tmp_path):
         title="A very long model name, version 12_3", accuracy_source="https://a.org/long/address/of/it"
     )
     headers = [
-        {"model": m, "origin": "https://example.org/a/long/path/m.pth", "sha256": "ab" * 32} for m in metrics["model"]
+        {"model": m, "origin": f"https://example.org/{'0123456789' * 4}/m.pth", "sha256": "ab" * 32}
+        for m in metrics["model"]
     ]
     made = [
         results.layer_fits(layers, metrics, {}),

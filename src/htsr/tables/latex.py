@@ -8,6 +8,7 @@ from typing import Any
 
 MISSING = "--"  # an en dash
 LONG = 36  # lines of a table that still fit on a page with its caption
+_LONG_WORD = 16  # characters of a word after which it may break anywhere
 _CHARACTERS = 14.0  # of a table's text in an inch
 
 _SPECIAL = {
@@ -74,26 +75,27 @@ _PATTERN = re.compile("α̂|.", re.DOTALL)
 def escape(text: Any, breakable: bool = False) -> str:
     """Text that LaTeX (pdflatex, UTF-8) prints as it is; a missing value becomes an en dash.
 
-    breakable: lines may break after the dots, slashes, underscores and hyphens of names and addresses.
-    A character that no standard font has is printed as its code, [U+4E2D], so that it never stops a run.
+    breakable: lines may break after the dots, slashes, underscores and hyphens of names and addresses, and within very
+    long words. A character that no standard font has is printed as its code, [U+4E2D], so that it never stops a run.
     """
     if missing(text):
         return MISSING
-    quotes = iter(range(len(str(text))))
-
-    def replace(match: re.Match) -> str:
-        character = match[0]
+    pieces, run, quotes = [], 0, 0
+    for character in _PATTERN.findall(str(text)):
         if character == '"':
-            return "``" if next(quotes) % 2 == 0 else "''"
-        if character.isspace() and character != "\N{NO-BREAK SPACE}":
-            return " "
-        known = _SPECIAL.get(character)
-        if known is None:
+            pieces.append("``" if quotes % 2 == 0 else "''")
+            quotes += 1
+        elif character in _SPECIAL:
+            pieces.append(_SPECIAL[character])
+        elif character.isspace():
+            pieces.append(" ")
+        else:
             latin = character.isascii() or ("À" <= character <= "ſ" and character.isalpha())
-            known = character if latin and character.isprintable() else f"[U+{ord(character):04X}]"
-        return known + (r"\allowbreak{}" if breakable and character in "./_-" else "")
-
-    return _PATTERN.sub(replace, str(text))
+            pieces.append(character if latin and character.isprintable() else f"[U+{ord(character):04X}]")
+        run = 0 if character.isspace() or character in "./_-" else run + 1
+        if breakable and (character in "./_-" or run > _LONG_WORD):
+            pieces.append(r"\allowbreak{}")
+    return "".join(pieces)
 
 
 def missing(value: Any) -> bool:
@@ -180,9 +182,10 @@ class Column:
 
 @dataclass(frozen=True)
 class Heading:
-    """A line across the table that names the rows below it."""
+    """A line across the table that names the rows below it, with what they share in small print."""
 
     text: str
+    note: str = ""
 
 
 def table(columns: Sequence[Column], rows: Sequence[Sequence[str] | Heading], note: str = "") -> str:
@@ -195,8 +198,10 @@ def table(columns: Sequence[Column], rows: Sequence[Sequence[str] | Heading], no
     for index, row in enumerate(rows):
         if isinstance(row, Heading):
             space = r"\addlinespace" + "\n" if index else ""
-            body.append(rf"{space}\multicolumn{{{width}}}{{@{{}}l}}{{\textit{{{row.text}}}}} \\*")
-            lines += 1
+            shared = rf" {{\scriptsize {row.note}}}" if row.note else ""
+            wide = r"@{}>{\raggedright\arraybackslash}p{6.2in}@{}" if shared else "@{}l"
+            body.append(rf"{space}\multicolumn{{{width}}}{{{wide}}}{{\textit{{{row.text}}}{shared}}} \\*")
+            lines += 1 + bool(shared)
         else:
             body.append(" & ".join(row) + r" \\")
             lines += max(_lines(cell, column) for cell, column in zip(row, columns, strict=True))
