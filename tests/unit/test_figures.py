@@ -175,7 +175,7 @@ def test_comparison_means_and_removed_layers():
     assert row.loc["alpha", ["least", "greatest", "n"]].tolist() == [own["alpha"].min(), own["alpha"].max(), 4]
     assert drawn[(drawn["role"] == "fine-tuned") & (drawn["layer"] == "layer_2.conv")]["mean"].isna().all()
     assert figure.axes[0].get_yscale() == "linear"
-    layers.loc[layers["model"] == "x", "lambda_max"] *= 100
+    layers.loc[layers["model"] == "x", "lambda_max"] *= 1000
     figure, _ = comparison.draw(layers, roles, "none")
     assert_whole(figure)
     assert figure.axes[0].get_yscale() == "log"

@@ -20,7 +20,7 @@ from htsr.tables.values import render
 NAN = math.nan
 UGLY = 'a_b & 100% $x$ #1 {~^} \\cmd <|> "q" α̂ ≥ λ₊ é – ‖W‖² 中 \t end'
 PREAMBLE = r"""\documentclass[11pt]{article}\usepackage[T1]{fontenc}\usepackage{lmodern}
-\usepackage[textwidth=6.3in]{geometry}\usepackage{amsmath,booktabs,longtable,array}
+\usepackage[textwidth=6.3in]{geometry}\usepackage{amsmath,booktabs,longtable,array,caption}
 """
 SETTINGS = {
     "experiment": "my_run",
@@ -119,6 +119,17 @@ def test_a_table_longer_than_a_page_is_a_longtable():
     assert r"\begin{longtable}" in latex.table(columns, [["x", "y"]] * (latex.LONG + 1))
     assert r"\begin{longtable}" in latex.table(columns, [["x", "long text " * 30]] * 3), "wrapped lines count"
     assert "nothing to report" in latex.table(columns, [])
+
+
+def test_captions_stay_with_short_and_long_tables(tmp_path):
+    columns = [latex.Column("a", "l"), latex.Column("b")]
+    body = r"\def\tablecaption{Caption\label{it}}See \ref{it}." + latex.table(columns, [["x", "1"]], "note")
+    body += r"\def\tablecaption{Another\label{them}}See \ref{them}." + latex.table(columns, [["x", "1"]] * 90, "note")
+    for _ in range(2):
+        status, log = compile_tex(tmp_path, body)
+    assert status == 0, log[-2000:]
+    assert "undefined" not in log and "Overfull" not in log
+    assert (tmp_path / "t.aux").read_text().count("writefile{lot}") == 2
 
 
 def test_layer_fits_average_slices_and_name_failures(small):

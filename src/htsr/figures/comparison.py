@@ -12,7 +12,7 @@ from htsr.figures import style
 
 _COLUMNS = ("lambda_max", "alpha")
 _LABELLED = 60  # layers whose names have room
-_DECADE = 10.0  # the largest eigenvalues of the layers go on a logarithmic axis where they differ by more
+_SPREAD = 100.0  # largest eigenvalues that differ by more than this factor go on a logarithmic axis
 _DRAWN = ["role", "model", "layer", "column", "mean", "least", "greatest", "n", "removed"]
 
 
@@ -45,7 +45,7 @@ def draw(layers: pd.DataFrame, roles: Mapping[str, str], normalization: str) -> 
     panels[-1].tick_params(axis="x", labelsize=size, rotation=90 if turned else 0)
     panels[-1].set_xlim(-0.6, len(names) - 0.4)
     means = table.loc[table["column"] == "lambda_max", "mean"]
-    if means.max() > _DECADE * means.min():
+    if means.max() > _SPREAD * means.min():
         panels[0].set_yscale("log")
     else:
         panels[0].set_ylim(bottom=0)

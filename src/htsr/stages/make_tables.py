@@ -1,7 +1,7 @@
 """Write the LaTeX tables of a paper: layer fits, model metrics, regressions, claims, origins, published numbers.
 
-They need the packages booktabs, longtable and array, and fit a text width of 6.3 in. A table that is longer
-than a page is a longtable: include them outside of floats.
+They need the packages booktabs, longtable and array, and fit a text width of 6.3 in. A table that is longer than a page
+is a longtable, so include them outside of floats; a caption goes into \\tablecaption before (package caption).
 """
 
 import logging

@@ -192,6 +192,7 @@ def table(columns: Sequence[Column], rows: Sequence[Sequence[str] | Heading], no
     """A tabular with booktabs rules; a longtable, which breaks over pages, where it has more than LONG lines.
 
     rows: cells in LaTeX, one for each column. note: small print in a paragraph below. Needs booktabs, longtable, array.
+    Where the document defines \\tablecaption, that is the caption, and stays with the table (needs caption, too).
     """
     width = len(columns)
     body, lines = [], 0
@@ -212,6 +213,11 @@ def table(columns: Sequence[Column], rows: Sequence[Sequence[str] | Heading], no
     if lines > LONG:
         top = [
             rf"\begin{{longtable}}{{{spec}}}",
+            r"\ifdefined\tablecaption\caption{\tablecaption}\\\fi",
+            r"\toprule",
+            header,
+            r"\midrule",
+            r"\endfirsthead",
             r"\toprule",
             header,
             r"\midrule",
@@ -224,11 +230,19 @@ def table(columns: Sequence[Column], rows: Sequence[Sequence[str] | Heading], no
         ]
         bottom = [r"\end{longtable}"]
     else:
-        top = [rf"\begin{{tabular}}{{{spec}}}", r"\toprule", header, r"\midrule"]
+        top = [
+            r"\par\noindent\begin{minipage}{\linewidth}\centering",
+            r"\ifdefined\tablecaption\captionof{table}{\tablecaption}\fi",
+            rf"\begin{{tabular}}{{{spec}}}",
+            r"\toprule",
+            header,
+            r"\midrule",
+        ]
         bottom = [r"\bottomrule", r"\end{tabular}"]
     below = [rf"\par\nopagebreak{{\scriptsize\raggedright\noindent {note}\par}}"] if note else []
     start = r"\begingroup\footnotesize\setlength{\tabcolsep}{3pt}\setlength{\LTpost}{2pt}%"
-    return "\n".join([start, *top, *body, *bottom, *below, r"\endgroup"]) + "\n"
+    end = [] if lines > LONG else [r"\end{minipage}\par"]
+    return "\n".join([start, *top, *body, *bottom, *below, *end, r"\endgroup"]) + "\n"
 
 
 def _lines(cell: str, column: Column) -> int:
