@@ -26,7 +26,7 @@ from htsr.statistics.metrics_table import POOLED
 from htsr.tables import latex
 from htsr.tables.labels import MATRIX, UNIVERSAL
 from htsr.tables.latex import escape, integer, interval, missing, number, percent, probability, significant
-from htsr.tables.results import effect, series_title
+from htsr.tables.results import effect, prose, series_title
 from htsr.tables.values import Values
 
 CLOSE = 0.5  # alpha and log stable rank are called close within this
@@ -285,7 +285,8 @@ def _claims(values: Values, verdicts: pd.DataFrame) -> None:
         small = (
             max((abs(row[k]) for k in ("effect", "effect_low", "effect_high") if not missing(row[k])), default=1) < 0.1
         )
-        values.put(prefix, **{name: escape(row[name]) for name in ("source", "statement", "verdict", "reason")})
+        values.put(prefix, **{name: escape(row[name]) for name in ("source", "verdict")})
+        values.put(prefix, **{name: prose(row[name]) for name in ("statement", "reason")})
         values.put(
             prefix,
             effect=number(row["effect"], 3 if small else 2),

@@ -1,5 +1,6 @@
 """The tables of a paper, from the tables of an experiment."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -24,7 +25,11 @@ from htsr.tables.latex import (
 )
 
 METRICS = ("alpha", "alpha_weighted", "log_norm", "log_spectral_norm", "log_alpha_norm", "log_stable_rank")
-MOST_LAYERS = 60  # rows of layer fits that a paper can bear
+MOST_LAYERS = 40  # rows of layer fits that a paper can bear
+
+_WORDS = {name: column.symbol for name, column in COLUMNS.items() if "_" in name and "$" in column.symbol}
+_WORDS |= {"alpha": r"$\alpha$", "alpha-hat": r"$\hat\alpha$", "Alpha-hat": r"$\hat\alpha$", "tau": r"$\tau$"}
+_NAMED = re.compile(rf"(?<![\w-])({'|'.join(sorted(_WORDS, key=len, reverse=True))})(?![\w-])")
 
 LAWS = {"lognormal": "LN", "exponential": "E"}  # short names beside PL and TPL
 
@@ -32,6 +37,11 @@ LAWS = {"lognormal": "LN", "exponential": "E"}  # short names beside PL and TPL
 def symbol(column: str) -> str:
     """The printed name of a column; one that the project does not know keeps its own."""
     return COLUMNS[column].symbol if column in COLUMNS else escape(column, breakable=True)
+
+
+def prose(text: Any) -> str:
+    """A sentence in LaTeX, with the symbols of the columns and statistics that it names."""
+    return "".join(_WORDS.get(part) or escape(part) for part in _NAMED.split(str(text)) if part)
 
 
 def series_title(series: str, titles: Mapping[str, str]) -> str:
@@ -179,7 +189,7 @@ def claims(verdicts: pd.DataFrame) -> str:
     ]
     rows = [
         [
-            rf"{escape(row['statement'])} {{\scriptsize ({escape(row['source'])})}}",
+            rf"{prose(row['statement'])} {{\scriptsize ({escape(row['source'])})}}",
             effect(row),
             probability(row["p_value"]),
             integer(row["n"]),
@@ -200,33 +210,39 @@ def effect(row: Mapping[str, Any]) -> str:
 
 
 def models(metrics: pd.DataFrame, headers: Sequence[Mapping[str, Any]], titles: Mapping[str, str]) -> str:
-    """Where the weights and the accuracies are from.
+    """Where the weights and the accuracies are from; what all models of a series share stands in its heading.
 
     metrics: one row a model. headers: of the models' spectra, with `model`, `origin` and `sha256` (null: trained here).
     """
     origins = {header["model"]: header for header in headers}
     columns = [
-        Column("model", 1.2),
-        Column("weights from", 1.55),
+        Column("model", 1.4),
+        Column("file", 1.2),
         Column("SHA-256", "l"),
         Column("accuracy"),
-        Column("reported by", 1.2),
+        Column("reported by", 1.1),
         Column("matrices"),
         Column("failed"),
     ]
     rows: list = []
     for series, own in metrics.groupby("series", sort=False):
-        rows.append(Heading(series_title(series, titles)))
-        for row in own.to_dict("records"):
-            header = origins.get(row["model"], {})
-            checksum = header.get("sha256")
+        places = [str(origins.get(model, {}).get("origin") or "").rpartition("/") for model in own["model"]]
+        folders = {folder for folder, _, _ in places}
+        sources = own["accuracy_source"].fillna("").unique()
+        shared = [f"weights: {folders.pop() or places[0][2]}"] if len(folders) == 1 else []
+        shared += [f"accuracies: {sources[0]}"] if len(sources) == 1 and sources[0] else []
+        rows.append(Heading(series_title(series, titles), escape("; ".join(shared), breakable=True) if shared else ""))
+        for row, (folder, slash, file) in zip(own.to_dict("records"), places, strict=True):
+            checksum = origins.get(row["model"], {}).get("sha256")
+            place = file if shared and shared[0].startswith("weights") else folder + slash + file
+            source = row["accuracy_source"] if len(sources) > 1 else ""
             rows.append(
                 [
                     model_title(row),
-                    rf"{{\scriptsize {escape(header.get('origin'), breakable=True)}}}",
+                    rf"{{\scriptsize {escape(place, breakable=True)}}}",
                     rf"\texttt{{\scriptsize {checksum[:8]}}}" if checksum else "--",
                     number(row["accuracy"]),
-                    rf"{{\scriptsize {escape(row['accuracy_source'], breakable=True)}}}",
+                    rf"{{\scriptsize {escape(source, breakable=True) if source else ''}}}",
                     integer(row["n_matrices"]),
                     integer(row["n_failed"]),
                 ]
