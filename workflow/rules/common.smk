@@ -118,7 +118,9 @@ def printed_settings(wildcards):
         "judge_claims",
     ]
     keys = ["experiment", "conventions", "comparison", "published", *stages]
-    return as_overrides({"settings": {key: cfg[key] for key in keys}})
+    trained = all(model["source"] == "trained" for model in MODELS.values())
+    printed = {key: cfg[key] for key in keys} | {"trained": trained}
+    return as_overrides({"settings": printed})
 
 
 def shown_titles(wildcards):
