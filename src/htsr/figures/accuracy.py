@@ -58,7 +58,7 @@ def draw(
         )
     alone = len(order) <= ROWS
     rows = [[series] for series in order] if alone else [order]
-    height = 0.75 + (1.55 if len(rows) > 1 else 2.3) * len(rows) + (0 if alone else 0.15 * -(-len(order) // 3))
+    height = 0.75 + (1.35 if len(rows) > 1 else 2.3) * len(rows) + (0 if alone else 0.15 * -(-len(order) // 3))
     figure = style.new_figure(height)
     panels = figure.subplots(len(rows), len(columns), squeeze=False, sharey="row")
     drawn = []

@@ -26,10 +26,10 @@ def draw(layers: pd.DataFrame, titles: Mapping[str, str]) -> tuple[Figure, pd.Da
     order = list(fitted["series"].unique())
     if not order:
         return style.message("No matrix of this experiment has a fitted exponent."), pd.DataFrame(columns=_DRAWN)
-    columns = 1 if len(order) <= 4 else 2 if len(order) <= 10 else 3
+    columns = 1 if len(order) <= 2 else 2 if len(order) <= 10 else 3
     shown = order[: 8 * columns]
     rows = -(-len(shown) // columns)
-    figure = style.new_figure(0.75 + rows * {1: 1.45, 2: 1.3, 3: 0.95}[columns])
+    figure = style.new_figure(0.75 + rows * {1: 1.55, 2: 1.4, 3: 1.05}[columns])
     panels = style.grid(figure, len(shown), columns, sharex=True)
     edges = _edges(fitted)
     drawn = []
@@ -38,7 +38,7 @@ def draw(layers: pd.DataFrame, titles: Mapping[str, str]) -> tuple[Figure, pd.Da
         drawn += _panel(axis, own, edges, style.look(index)["color"], columns)
         width = {1: 60, 2: 40, 3: 30}[columns]
         axis.set_title(
-            f"{style.series_title(series, titles, width)}\n{_summary(own, edges, short=columns == 3)}",
+            f"{style.series_title(series, titles, width)}\n{_summary(own, edges)}",
             fontsize=7, loc="left", pad=3, linespacing=1.1,
         )  # fmt: skip
     for axis in panels[-columns:]:
@@ -96,18 +96,19 @@ def _panel(axis: Axes, own: pd.DataFrame, edges: np.ndarray, color: str, columns
     return drawn
 
 
-def _summary(own: pd.DataFrame, edges: np.ndarray, short: bool) -> str:
-    """Counts of one series: matrices, share in the range, medians, what the panel does not show."""
+def _summary(own: pd.DataFrame, edges: np.ndarray) -> str:
+    """Two lines on one series: matrices, medians, shares in the range, what the panel does not show."""
     alpha = own["alpha"].dropna()
     failed = len(own) - len(alpha)
     inside = alpha.between(*UNIVERSAL).mean()
     null = null_alphas(own[own["alpha"].notna()])
     outside = int((~alpha.between(edges[0], edges[-1])).sum())
-    parts = [f"$n = {len(alpha)}$", f"median {alpha.median():.2f}", f"{100 * inside:.0f} % in [2, 5]"]
-    if len(null) and not short:
-        parts.append(f"permuted: median {null.median():.2f}, {100 * null.between(*UNIVERSAL).mean():.0f} %")
+    first = f"$n = {len(alpha)}$, median {alpha.median():.2f}, {100 * inside:.0f} % in [2, 5]"
+    parts = []
+    if len(null):
+        parts.append(f"permuted {null.median():.2f}, {100 * null.between(*UNIVERSAL).mean():.0f} %")
     if outside:
         parts.append(f"{outside} beyond the axis")
     if failed:
         parts.append(f"{failed} failed")
-    return ", ".join(parts)
+    return f"{first}\n{'; '.join(parts)}"

@@ -28,7 +28,7 @@ def draw(layers: pd.DataFrame, roles: Mapping[str, str], normalization: str) -> 
     names = list(dict.fromkeys(table["layer"]))
     if not names:
         return style.message("The compared models have no spectra."), table
-    figure = style.new_figure(4.2)
+    figure = style.new_figure(3.6)
     panels = figure.subplots(len(_COLUMNS), 1, sharex=True)
     place = {name: position for position, name in enumerate(names)}
     for axis, column in zip(panels, _COLUMNS, strict=True):
@@ -102,5 +102,5 @@ def _means(layers: pd.DataFrame, roles: Mapping[str, str], column: str) -> str:
     parts = []
     for role, model in roles.items():
         values = layers.loc[(layers["model"] == model) & (layers["lambda_max"] > 0), column].dropna()
-        parts.append(f"{role} {values.mean():.3f} ({len(values)})" if len(values) else f"{role} none")
+        parts.append(f"{role} {values.mean():.3g} ({len(values)})" if len(values) else f"{role} none")
     return f"mean {style.symbol(column)} (matrices): {', '.join(parts)}"

@@ -54,13 +54,13 @@ def draw(shown: Sequence[Shown], without: Sequence[str] = ()) -> tuple[Figure, p
     shown = list(shown)[:MOST]
     if not shown:
         return style.message("No spectrum of this experiment has a fitted tail."), pd.DataFrame(columns=_DRAWN)
-    columns = len(shown) if len(shown) <= 3 else 2 if len(shown) == 4 else 3
+    columns = len(shown) if len(shown) <= 4 else 3
     bands = -(-len(shown) // columns)
     if len(shown) == 1:
         figure = style.new_figure(2.9)
         pairs = [figure.subplots(1, 2)]
     else:
-        figure = style.new_figure(0.7 + bands * (3.2 if bands == 1 else 2.8))
+        figure = style.new_figure(0.7 + bands * (3.0 if bands == 1 else 2.8))
         axes = figure.subplots(2 * bands, columns, squeeze=False)
         pairs = [
             (axes[2 * (i // columns), i % columns], axes[2 * (i // columns) + 1, i % columns])
@@ -72,7 +72,13 @@ def draw(shown: Sequence[Shown], without: Sequence[str] = ()) -> tuple[Figure, p
     drawn = []
     for (density, survival), item in zip(pairs, shown, strict=False):
         drawn += _panels(density, survival, item)
-        density.set_title(_title(item, 64 if len(shown) == 1 else 34), fontsize=7, loc="left", linespacing=1.25, pad=3)
+        density.set_title(
+            _title(item, 64 if len(shown) == 1 else 34 if columns < 4 else 26),
+            fontsize=7,
+            loc="left",
+            linespacing=1.25,
+            pad=3,
+        )
     for axis in [pair[0] for pair in pairs[: len(shown) : columns]]:
         axis.set_ylabel(r"density $\rho(\lambda)$")
     for axis in [pair[1] for pair in pairs[: len(shown) : columns]]:
@@ -163,7 +169,8 @@ def _title(item: Shown, width: int) -> str:
     text = rf"$\alpha = {fit['alpha']:.2f}$"
     if np.isfinite([fit["alpha_low"], fit["alpha_high"]]).all():
         text += f" [{fit['alpha_low']:.2f}, {fit['alpha_high']:.2f}]"
-    text += rf", $D = {fit['ks_distance']:.3f}$"
+    text += "\n" if width < 30 else ", "
+    text += rf"$D = {fit['ks_distance']:.3f}$"
     if np.isfinite(fit["p_value"]):
         text += rf", $p = {fit['p_value']:.2f}$"
     return f"{style.plain(item.model, width)}\n{style.plain(spectrum.name, width - len(shape))}{shape}\n{text}"

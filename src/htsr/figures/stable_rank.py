@@ -23,10 +23,10 @@ def draw(layers: pd.DataFrame, titles: Mapping[str, str], normalization: str) ->
     order = list(points["series"].unique())
     if not order:
         return style.message("No matrix of this experiment has a fitted exponent."), points[_DRAWN]
-    columns = 2 if len(order) == 4 else min(3, len(order))
+    columns = 4 if len(order) == 4 else min(3, len(order))
     shown = order[: 8 * columns]
     rows = -(-len(shown) // columns)
-    figure = style.new_figure(0.6 + rows * {1: 3.0, 2: 2.2, 3: 1.95}[columns])
+    figure = style.new_figure(0.6 + rows * {1: 3.0, 2: 2.2, 3: 1.95, 4: 1.7}[columns])
     y_limits = _limits(points["alpha"], (2.0, 4.0))
     x_limits = _limits(points["log_stable_rank"], y_limits)  # so that the line of equality is in sight
     inside = points["log_stable_rank"].between(*x_limits) & points["alpha"].between(*y_limits)
@@ -44,9 +44,13 @@ def draw(layers: pd.DataFrame, titles: Mapping[str, str], normalization: str) ->
         if len(own) > 2:
             text += rf", $\rho = {own[['log_stable_rank', 'alpha']].corr('spearman').iloc[0, 1]:.2f}$"
         if len(own) > len(drawn):
-            text += f", {len(own) - len(drawn)} beyond the axes"
+            text += f", {len(own) - len(drawn)} beyond" + (" the axes" if columns < 4 else "")
         axis.set_title(
-            f"{style.series_title(series, titles, 34)}\n{text}", fontsize=7, loc="left", pad=3, linespacing=1.1
+            f"{style.series_title(series, titles, 34 if columns < 4 else 26)}\n{text}",
+            fontsize=7,
+            loc="left",
+            pad=3,
+            linespacing=1.1,
         )
         axis.set(xlim=x_limits, ylim=y_limits)
     for axis in panels[-columns:]:

@@ -31,12 +31,12 @@ class CompilePaperJob:
 
 
 def problems(text: str) -> tuple[list[str], list[str]]:
-    """What a TeX log complains of: (undefined references and citations, boxes more than 1 pt too wide)."""
+    """What a TeX log complains of: (undefined references and citations, boxes more than 1 pt too wide or high)."""
     text = text.replace("\n", " ")
     undefined = re.findall(r"(?:Reference|Citation) [`'][^']+' on page \d+ undefined", text)
     overfull = [
         message
-        for message, width in re.findall(r"(Overfull \\hbox \(([\d.]+)pt too wide\) [\w ]+ at lines [\d-]+)", text)
+        for message, width in re.findall(r"(Overfull \\[hv]box \(([\d.]+)pt too (?:wide|high)\) [\w\\ ]+)", text)
         if float(width) > 1
     ]
     return sorted(set(undefined)), overfull
