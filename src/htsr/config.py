@@ -19,6 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 from htsr.errors import InputError
 
 NAME = r"[a-z0-9_]+"
+_RESERVED = {"setting", "model", "claim", "each", "comparison", "published", "pooled"}
 
 
 class Source(Enum):
@@ -319,6 +320,8 @@ def _check(config: dict[str, Any]) -> None:
     for name in [*config["series"], *known]:
         if not re.fullmatch(NAME, name):
             raise InputError(f"config: name {name!r}: use lower-case letters, digits and _ only")
+    for name in _RESERVED & set(config["series"]):
+        raise InputError(f"config: a series cannot be named {name!r}, which begins other names in values.tex")
     for name, model in known.items():
         for key in needs[model["source"]]:
             if model[key] is None:

@@ -19,7 +19,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from htsr.errors import InputError
 from htsr.metrics.columns import AVERAGED
 from htsr.metrics.null import null_alphas
 from htsr.statistics.metrics_table import POOLED
@@ -33,7 +32,6 @@ CLOSE = 0.5  # alpha and log stable rank are called close within this
 REJECTED = 0.1  # a power law with a lower goodness-of-fit p is ruled out (Clauset, Shalizi, Newman 2009, §4.1)
 SIGNIFICANCE = 0.05
 
-_GROUPS = {"setting", "model", "claim", "each", "comparison", "published"}  # first words of names
 _STATISTICS = {  # name of the value: column of the regressions
     "tau": "kendall_tau",
     "spearman": "spearman",
@@ -57,11 +55,7 @@ def collect(
     metrics, layers: one row a model, one row a spectrum (collect_metrics). regressions, verdicts: regress_accuracy,
     judge_claims. titles: printed names of the series. settings: any nested values; each is a value `setting.…`, and
     `compute_esd.normalization`, `comparison` and `published` are also read here.
-    Raises InputError where a series has the name of a group of values.
     """
-    taken = _GROUPS & set(metrics["series"])
-    if taken:
-        raise InputError(f"series {min(taken)!r} has the name of a group of values in values.tex: rename it")
     values = Values()
     _settings(values, settings)
     _models(values, metrics)
@@ -169,6 +163,7 @@ def _spectra(values: Values, prefix: str, layers: pd.DataFrame) -> None:
         m_max=integer(ok["m"].max()),
         n_max=integer(ok["n"].max()),
         q_max=number(ok["q"].max()),
+        fraction_lambda_max_below_one=percent((ok["lambda_max"] < 1).mean()),
         lambda_max_mean=number(ok["lambda_max"].mean(), 3),
         log_stable_rank_gap=number(gap.median()),
         fraction_log_stable_rank_close=percent((gap <= CLOSE).mean()),

@@ -28,7 +28,13 @@ METRICS = ("alpha", "alpha_weighted", "log_norm", "log_spectral_norm", "log_alph
 MOST_LAYERS = 40  # rows of layer fits that a paper can bear
 
 _WORDS = {name: column.symbol for name, column in COLUMNS.items() if "_" in name and "$" in column.symbol}
-_WORDS |= {"alpha": r"$\alpha$", "alpha-hat": r"$\hat\alpha$", "Alpha-hat": r"$\hat\alpha$", "tau": r"$\tau$"}
+_WORDS |= {
+    "alpha": r"$\alpha$",
+    "alpha-hat": r"$\hat\alpha$",
+    "Alpha-hat": r"$\hat\alpha$",
+    "tau": r"$\tau$",
+    "<=": r"$\leq$",
+}
 _NAMED = re.compile(rf"(?<![\w-])({'|'.join(sorted(_WORDS, key=len, reverse=True))})(?![\w-])")
 
 LAWS = {"lognormal": "LN", "exponential": "E"}  # short names beside PL and TPL
