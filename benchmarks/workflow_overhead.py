@@ -33,9 +33,7 @@ def main() -> None:
             copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
             copy(ROOT / part, folder / part)
         entries = "".join(f"    model{i}: {{source: file, file: weights.safetensors}}\n" for i in range(MODELS))
-        (folder / "config/series/many.yaml").write_text(
-            f"many:\n  title: Many\n  dataset: none\n  models:\n{entries}"
-        )
+        (folder / "config/series/many.yaml").write_text(f"many:\n  title: Many\n  dataset: none\n  models:\n{entries}")
         (folder / "weights.safetensors").touch()
         few, few_jobs = dry_run(folder, "experiment=smoke")
         many, many_jobs = dry_run(folder, "experiment=smoke", "series=[many]")
