@@ -280,7 +280,7 @@ def load(config_dir: Path, overrides: list[str]) -> dict[str, Any]:
         choices = composed.hydra.runtime.choices
         OmegaConf.set_struct(composed, False)
         composed.pop("hydra")
-        typed = OmegaConf.merge(OmegaConf.structured(Config), composed)
+        typed = OmegaConf.unsafe_merge(OmegaConf.structured(Config), composed)  # without copies: composed is spent
         config = OmegaConf.to_container(typed, resolve=True, throw_on_missing=True, enum_to_str=True)
         for name, model in models(config).items():
             if model["source"] == "trained":
