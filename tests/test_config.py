@@ -77,6 +77,8 @@ def test_overrides_come_back_unchanged(root):
         ("series={mine: {title: t, dataset: d, models: {m: {source: trained, train: {epoch: 3}}}}}", "epoch"),
         ("series={mine: {title: t, dataset: d, models: {m: {source: trained, train: {start_from: q}}}}}", "start_from"),
         ("comparison={dense: nobody}", "nobody"),
+        ("series=[]", "no models"),
+        ("plot_esd={models: [nobody]}", "nobody"),
         ("series={claim: {title: t, dataset: d, models: {m: {source: file, file: x}}}}", "'claim'"),
     ],
 )

@@ -201,6 +201,7 @@ def test_settings_and_stage_frame_are_no_code_dependencies(edited):
         ([*SMOKE, "fit_power_law={bootstrap: many}"], "many"),
         ([*SMOKE, "series=[unheard_of]"], "unheard_of"),
         ([*SMOKE, "mirror=/no/such/folder"], "/no/such/folder"),
+        ([*SMOKE, "papers=[nothing]"], "paper/nothing/main.tex"),
     ],
 )
 def test_a_wrong_configuration_stops_before_the_first_job(root, tmp_path, config, says):

@@ -320,6 +320,11 @@ def _check(config: dict[str, Any]) -> None:
     for name in [*config["series"], *known]:
         if not re.fullmatch(NAME, name):
             raise InputError(f"config: name {name!r}: use lower-case letters, digits and _ only")
+    if not known:
+        raise InputError("config: no models: choose series with models, as in `series=[digits_mlp]`")
+    for name in config["plot_esd"]["models"]:
+        if name not in known:
+            raise InputError(f"config: plot_esd.models names {name!r}, which is no model of the chosen series")
     for name in _RESERVED & set(config["series"]):
         raise InputError(f"config: a series cannot be named {name!r}, which begins other names in values.tex")
     for name, model in known.items():

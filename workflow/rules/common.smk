@@ -17,6 +17,10 @@ try:
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
+for paper in cfg["papers"]:
+    if not (ROOT / "paper" / paper / "main.tex").exists():
+        raise WorkflowError(f"config: papers: there is no paper/{paper}/main.tex")
+
 MODELS = models(cfg)
 RESULTS = "results/" + "-".join(
     [cfg["experiment"]] + [c for c in [cfg["conventions"]] if c != "default"]
@@ -188,7 +192,7 @@ def of_series(pattern):
 
 def shown_models():
     """The models whose spectra are drawn: the chosen ones, else the last of each series."""
-    return [model for model in cfg["plot_esd"]["models"] if model in MODELS] or [
+    return cfg["plot_esd"]["models"] or [
         list(series["models"])[-1] for series in cfg["series"].values()
     ]
 
