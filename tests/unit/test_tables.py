@@ -168,6 +168,23 @@ def test_model_tables_show_errors_failures_and_origins(small):
     assert "nan" not in text and cells(text) == {7}
 
 
+@pytest.mark.parametrize(
+    ("origins", "heading", "files"),
+    [
+        (["https://a.org/x/one.pth", "https://a.org/x/two.pth"], "weights: https://a.org/x", ["one.pth", "two.pth"]),
+        (["https://a.org/x/one.pth", "https://a.org/y/one.pth"], "", ["a.org/x/one.pth", "a.org/y/one.pth"]),
+        (["one.pth", "two.pth"], "", ["one.pth", "two.pth"]),
+        (["trained", "trained"], "weights: trained", ["trained"]),
+    ],
+)
+def test_the_heading_of_models_names_only_what_they_share(origins, heading, files):
+    metrics, _, _ = experiment({"a": 2})
+    headers = [{"model": f"a_{i}", "origin": origin} for i, origin in enumerate(origins)]
+    text = results.models(metrics, headers, {}).replace(r"\allowbreak{}", "")
+    assert ("weights: " in text) == bool(heading) and heading in text
+    assert all(text.count(file) == 1 for file in files)
+
+
 def test_regressions_and_claims(small):
     _, _, table = small
     text = results.regressions(table, {"a": "A", "b": "B"}, "one_over_n")

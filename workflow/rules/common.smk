@@ -1,6 +1,8 @@
 # The only place with functions.
 import ast
+import json
 import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -111,6 +113,17 @@ def labels(*keys):
     return lambda wildcards: as_overrides({key: printed[key] for key in keys})
 
 
+def chosen():
+    """What `--config` needs to give these results again: the choices made, but not where downloads are looked for."""
+    named = {key: cfg[key] for key in ("experiment", "conventions")}
+    others = {
+        key: value for key, value in config.items() if key not in {*named, "mirror"}
+    }
+    for key, value in (named | others).items():
+        text = value if isinstance(value, str) else json.dumps(value).replace('"', "")
+        yield shlex.quote(f"{key}={text}")
+
+
 def printed_settings(wildcards):
     """Params function: the settings that a paper's text may name."""
     stages = [
@@ -123,7 +136,8 @@ def printed_settings(wildcards):
     ]
     keys = ["experiment", "conventions", "comparison", "published", *stages]
     trained = all(model["source"] == "trained" for model in MODELS.values())
-    printed = {key: cfg[key] for key in keys} | {"trained": trained}
+    printed = {key: cfg[key] for key in keys}
+    printed |= {"trained": trained, "overrides": " ".join(chosen())}
     return as_overrides({"settings": printed})
 
 

@@ -232,20 +232,21 @@ def models(metrics: pd.DataFrame, headers: Sequence[Mapping[str, Any]], titles: 
     ]
     rows: list = []
     for series, own in metrics.groupby("series", sort=False):
-        places = [str(origins.get(model, {}).get("origin") or "").rpartition("/") for model in own["model"]]
-        folders = {folder for folder, _, _ in places}
+        places = [str(origins.get(model, {}).get("origin") or "") for model in own["model"]]
+        folders = {place.rpartition("/")[0] for place in places}
+        common = places[0] if len(set(places)) == 1 else folders.pop() if len(folders) == 1 else ""
         sources = own["accuracy_source"].fillna("").unique()
-        shared = [f"weights: {folders.pop() or places[0][2]}"] if len(folders) == 1 else []
+        shared = [f"weights: {common}"] if common else []
         shared += [f"accuracies: {sources[0]}"] if len(sources) == 1 and sources[0] else []
         rows.append(Heading(series_title(series, titles), escape("; ".join(shared), breakable=True) if shared else ""))
-        for row, (folder, slash, file) in zip(own.to_dict("records"), places, strict=True):
+        for row, place in zip(own.to_dict("records"), places, strict=True):
             checksum = origins.get(row["model"], {}).get("sha256")
-            place = file if shared and shared[0].startswith("weights") else folder + slash + file
+            file = place.removeprefix(common).removeprefix("/")
             source = row["accuracy_source"] if len(sources) > 1 else ""
             rows.append(
                 [
                     model_title(row),
-                    rf"{{\scriptsize {escape(place, breakable=True)}}}",
+                    rf"{{\scriptsize {escape(file, breakable=True) if file else ''}}}",
                     rf"\texttt{{\scriptsize {checksum[:8]}}}" if checksum else "--",
                     number(row["accuracy"]),
                     rf"{{\scriptsize {escape(source, breakable=True) if source else ''}}}",
