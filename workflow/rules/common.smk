@@ -121,7 +121,8 @@ def chosen():
     }
     for key, value in (named | others).items():
         text = value if isinstance(value, str) else json.dumps(value).replace('"', "")
-        yield shlex.quote(f"{key}={text}")
+        plain = re.fullmatch(r"[\w\[\],.:/-]+", text)
+        yield f"{key}={text}" if plain else shlex.quote(f"{key}={text}")
 
 
 def printed_settings(wildcards):
