@@ -148,6 +148,14 @@ class MeasureLayers:
 
 
 @dataclass
+class SampleEnsemble:
+    """permutations: of every sampled matrix, as in ComputeEsd; the entries of most laws are in random order already."""
+
+    permutations: int = 0
+    seed: int = 0
+
+
+@dataclass
 class RegressAccuracy:
     resamples: int = 2000
     level: float = 0.95
@@ -186,6 +194,27 @@ class Model:
     layers: dict[str, Any] = field(default_factory=dict)
     placeholders: bool = False
     train: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class EnsemblePart:
+    """Random matrices of one law (`htsr.spectra.ensembles`): `samples` of every shape and combination of parameters.
+
+    shapes: pairs [N, M]. parameters: a list of values each. phase: what the rule of `htsr.metrics.phase` should say.
+    """
+
+    law: str = MISSING
+    shapes: list[list[int]] = field(default_factory=list)
+    parameters: dict[str, list[Any]] = field(default_factory=dict)
+    samples: int = 1
+    phase: str | None = None
+
+
+@dataclass
+class Ensemble:
+    """Random matrices that are sampled, fitted and measured in one job each, as a model's layers are."""
+
+    parts: dict[str, EnsemblePart] = field(default_factory=dict)
 
 
 @dataclass
@@ -254,6 +283,7 @@ class Config:
     papers: list[str] = field(default_factory=list)
     dataset: Dataset = field(default_factory=Dataset)
     series: dict[str, Series] = field(default_factory=dict)
+    ensembles: dict[str, Ensemble] = field(default_factory=dict)
     comparison: Comparison = field(default_factory=Comparison)
     claims: dict[str, Claim] = field(default_factory=dict)
     published: Published = field(default_factory=Published)
@@ -263,6 +293,7 @@ class Config:
     compute_esd: ComputeEsd = field(default_factory=ComputeEsd)
     fit_power_law: FitPowerLaw = field(default_factory=FitPowerLaw)
     measure_layers: MeasureLayers = field(default_factory=MeasureLayers)
+    sample_ensemble: SampleEnsemble = field(default_factory=SampleEnsemble)
     regress_accuracy: RegressAccuracy = field(default_factory=RegressAccuracy)
     judge_claims: JudgeClaims = field(default_factory=JudgeClaims)
     plot_esd: PlotEsd = field(default_factory=PlotEsd)
@@ -317,11 +348,13 @@ def _check(config: dict[str, Any]) -> None:
         raise InputError(f"config: mirror {mirror!r} is not a folder: correct `mirror=` or HTSR_MIRROR")
     known = models(config)
     needs = {"url": ("url", "sha256"), "file": ("file",), "torchvision": ("weights",), "trained": ()}
-    for name in [*config["series"], *known]:
+    for name in [*config["series"], *config["ensembles"], *known]:
         if not re.fullmatch(NAME, name):
             raise InputError(f"config: name {name!r}: use lower-case letters, digits and _ only")
     if not known:
         raise InputError("config: no models: choose series with models, as in `series=[digits_mlp]`")
+    for name in set(config["ensembles"]) & set(known):
+        raise InputError(f"config: {name!r} names a model and an ensemble: rename one")
     for name in config["plot_esd"]["models"]:
         if name not in known:
             raise InputError(f"config: plot_esd.models names {name!r}, which is no model of the chosen series")

@@ -80,6 +80,17 @@ def training_overrides(wildcards):
     return as_overrides(entry | {"dataset": cfg["dataset"]})
 
 
+def ensemble_overrides(wildcards):
+    """Params function: one ensemble's entry as Hydra overrides."""
+    entry = cfg["ensembles"][wildcards.model]
+    return as_overrides({"name": wildcards.model, "ensemble": entry})
+
+
+def ensemble_names(wildcards):
+    """Params function: the names of all ensembles as a Hydra override."""
+    return as_overrides({"names": list(cfg["ensembles"])})
+
+
 def series_overrides(wildcards):
     """Params function: names and titles of one series as Hydra overrides."""
     series = cfg["series"][wildcards.series]
@@ -182,6 +193,19 @@ def start_weights(wildcards):
     """Input function: the weights that a training starts from, if any."""
     start = MODELS[wildcards.model]["train"]["start_from"]
     return weights(start) if start else []
+
+
+def spectra_file(wildcards):
+    """Input function: the spectra of a model or an ensemble."""
+    made_by = (
+        "sample_ensemble" if wildcards.model in cfg["ensembles"] else "compute_esd"
+    )
+    return f"{RESULTS}/{made_by}/{wildcards.model}.safetensors"
+
+
+def of_ensembles(pattern):
+    """One file for each ensemble."""
+    return [f"{RESULTS}/{pattern.replace('*', name)}" for name in cfg["ensembles"]]
 
 
 def of_models(pattern):

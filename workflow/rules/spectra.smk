@@ -23,11 +23,37 @@ rule compute_esd:
         """
 
 
+rule sample_ensemble:
+    """Spectra of random matrices of known law, in the form of a model's spectra."""
+    input:
+        code=code("sample_ensemble"),
+    output:
+        esd="<results>/sample_ensemble/{model}.safetensors",
+        listing="<results>/sample_ensemble/{model}.csv",
+    log:
+        "<logs>/sample_ensemble/{model}.log",
+    benchmark:
+        "<benchmarks>/sample_ensemble/{model}.tsv"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        settings=settings("sample_ensemble"),
+        ensemble=ensemble_overrides,
+    shell:
+        """
+        python -m htsr.stages.sample_ensemble {params.settings:q} {params.ensemble:q} \
+            esd={output.esd} listing={output.listing} >{log} 2>&1
+        """
+
+
 rule fit_power_law:
-    """Fit power law and rivals to every spectrum of a model."""
+    """Fit power law and rivals to every spectrum of a model or an ensemble."""
     input:
         code=code("fit_power_law"),
-        esd="<results>/compute_esd/{model}.safetensors",
+        esd=spectra_file,
     output:
         fits="<results>/fit_power_law/{model}.csv",
     log:
@@ -49,10 +75,10 @@ rule fit_power_law:
 
 
 rule measure_layers:
-    """Norms, ranks, entropies, Marchenko-Pastur edge and phase of every spectrum of a model."""
+    """Norms, ranks, entropies, Marchenko-Pastur edge and phase of every spectrum of a model or an ensemble."""
     input:
         code=code("measure_layers"),
-        esd="<results>/compute_esd/{model}.safetensors",
+        esd=spectra_file,
         fits="<results>/fit_power_law/{model}.csv",
     output:
         measures="<results>/measure_layers/{model}.csv",

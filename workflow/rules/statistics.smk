@@ -33,6 +33,36 @@ rule collect_metrics:
         """
 
 
+rule collect_ensembles:
+    """One table of the spectra of all ensembles."""
+    input:
+        code=code("collect_ensembles"),
+        listings=of_ensembles("sample_ensemble/*.csv"),
+        fits=of_ensembles("fit_power_law/*.csv"),
+        measures=of_ensembles("measure_layers/*.csv"),
+    output:
+        table="<results>/collect_ensembles/ensembles.csv",
+    log:
+        "<logs>/collect_ensembles.log",
+    benchmark:
+        "<benchmarks>/collect_ensembles.tsv"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        names=ensemble_names,
+        listings=hydra_list("listings"),
+        fits=hydra_list("fits"),
+        measures=hydra_list("measures"),
+    shell:
+        """
+        python -m htsr.stages.collect_ensembles {params.names:q} listings={params.listings:q} \
+            fits={params.fits:q} measures={params.measures:q} table={output.table} >{log} 2>&1
+        """
+
+
 rule regress_accuracy:
     """Regression and rank correlation of error and accuracy on every metric, by series and pooled."""
     input:
