@@ -79,6 +79,7 @@ rule compile_paper:
     input:
         code=code("compile_paper"),
         tex="paper/{paper}/main.tex",
+        preamble="paper/preamble.tex",
         bibliography="paper/references.bib",
         named=tex_inputs,
     output:
