@@ -27,7 +27,7 @@ rule all:
     input:
         expand(
             f"{RESULTS}/figures/{{figure}}.{{format}}",
-            figure=FIGURES,
+            figure=[name for name in FIGURES if name not in ABSENT_FIGURES],
             format=["pdf", "png", "csv"],
         ),
         expand(f"{RESULTS}/tables/{{table}}.tex", table=TABLES),

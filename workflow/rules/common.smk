@@ -27,16 +27,7 @@ MODELS = models(cfg)
 RESULTS = "results/" + "-".join(
     [cfg["experiment"]] + [c for c in [cfg["conventions"]] if c != "default"]
 )
-ALL_FIGURES = [
-    "esd",
-    "alpha_histogram",
-    "accuracy",
-    "norms",
-    "stable_rank",
-    "comparison",
-]
 COMPARED = [name for name in cfg["comparison"].values() if name]
-FIGURES = [name for name in ALL_FIGURES if COMPARED or name != "comparison"]
 TABLES = [
     "models",
     "layer_fits",
@@ -173,6 +164,22 @@ def hydra_list(name):
     return lambda wildcards, input: f"[{','.join(input[name])}]"
 
 
+def input_overrides(wildcards, input):
+    """Params function: all named inputs but the code as Hydra overrides, lists as Hydra lists."""
+    named = {name: files for name, files in input.items() if name != "code"}
+    return [
+        f"{name}={files}" if isinstance(files, str) else f"{name}=[{','.join(files)}]"
+        for name, files in named.items()
+    ]
+
+
+def joined(*functions):
+    """Params function: the overrides of several params functions."""
+    return lambda wildcards: [
+        override for function in functions for override in function(wildcards)
+    ]
+
+
 def weights(model):
     """The weights file of a model."""
     trained = MODELS[model]["source"] == "trained"
@@ -267,5 +274,5 @@ def tex_inputs(wildcards):
     folder = ROOT / "paper" / wildcards.paper
     tex = (folder / "main.tex").read_text()
     named = re.findall(r"\\results/([\w./-]+\.(?:pdf|tex))", tex)
-    absent = {f"figures/{name}.pdf" for name in ALL_FIGURES if name not in FIGURES}
+    absent = {f"figures/{name}.pdf" for name in ABSENT_FIGURES}
     return [f"{RESULTS}/{name}" for name in sorted({*named} - absent)]
