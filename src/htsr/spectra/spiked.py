@@ -1,8 +1,8 @@
 """Low-rank signals in noise: where they stand in the spectrum, how well their vectors show, how to estimate them.
 
-W = Σ s u vᵀ + noise of independent entries of variance σ², N x M, q = N/M >= 1, X = WᵀW/N. A signal of singular value s
-has the strength θ = s/(σ√N). Limits of large N at fixed q and rank: Benaych-Georges and Nadakuditi 2012, J. Multivariate
-Anal. 111, 120, section 3.1.
+W = Σ s u vᵀ + noise of independent entries of variance σ², N x M, q = N/M >= 1, X = WᵀW/N. A signal of singular
+value s has the strength θ = s/(σ√N). Limits of large N at fixed q and rank: Benaych-Georges and Nadakuditi 2012, J.
+Multivariate Anal. 111, 120, section 3.1.
 """
 
 import numpy as np
@@ -35,7 +35,7 @@ def strength(outlier: np.ndarray, q: float, sigma2: float = 1.0) -> np.ndarray:
 
 
 def overlaps(strength: np.ndarray, q: float) -> tuple[np.ndarray, np.ndarray]:
-    """|<u, û>|² and |<v, v̂>|² between the singular vectors of signal and of W, of lengths N and M; 0 up to the threshold.
+    """|<u, û>|² and |<v, v̂>|² between singular vectors of signal and W, of lengths N and M; 0 up to the threshold.
 
     1 - (1/q + θ²)/(θ²(θ² + 1)) and 1 - (1 + θ²)/(qθ²(θ² + 1/q)): the longer vector is the harder to see.
     """
