@@ -222,7 +222,7 @@ def test_esd_curves(fit, count):
 
 def test_truncated_law_survival_is_the_integral_of_its_density(fit):
     row = fit | {"tpl_alpha": 1.3, "tpl_lambda": 2.0}
-    laws = esd._laws(row, 60)
+    laws = esd.laws(row, 60)
     at, survival = laws["TPL survival"]
 
     def density(x):
@@ -231,7 +231,7 @@ def test_truncated_law_survival_is_the_integral_of_its_density(fit):
     for index in (0, 20, 59):
         rest, _ = quad(density, at[index], np.inf)
         assert survival[index] == pytest.approx(row["n_tail"] / 60 * rest, rel=1e-6)
-    assert "TPL density" not in esd._laws(fit | {"tpl_alpha": np.nan, "tpl_lambda": np.nan}, 60)
+    assert "TPL density" not in esd.laws(fit | {"tpl_alpha": np.nan, "tpl_lambda": np.nan}, 60)
 
 
 def test_esd_without_a_null_or_a_fit(fit):

@@ -1,6 +1,6 @@
 """The exponents of all matrices, series by series, beside those of the permuted matrices."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ from htsr.metrics.null import null_alphas
 from htsr.tables.labels import UNIVERSAL
 
 _WIDEST = 12.0  # no axis goes further: an exponent beyond says that there is no tail
-_DRAWN = ["series", "kind", "low", "high", "count"]
+_COUNTS = ["kind", "low", "high", "count"]
 
 
 def draw(layers: pd.DataFrame, titles: Mapping[str, str]) -> tuple[Figure, pd.DataFrame]:
@@ -22,41 +22,56 @@ def draw(layers: pd.DataFrame, titles: Mapping[str, str]) -> tuple[Figure, pd.Da
     together count one. Exponents beyond the axis and failed fits are counted above each panel, [2, 5] is shaded.
     Returns the figure and what it shows: one row a bin, and the medians.
     """
-    fitted = layers[layers["alpha"].notna()]
-    order = list(fitted["series"].unique())
+    groups = {str(series): own for series, own in layers.groupby("series", sort=False)}
+    return histograms("series", groups, lambda series, width: style.series_title(series, titles, width), _shares)
+
+
+def histograms(
+    name: str,
+    groups: Mapping[str, pd.DataFrame],
+    title: Callable[[str, int], str],
+    shares: Callable[[pd.Series, pd.Series], Sequence[str]],
+) -> tuple[Figure, pd.DataFrame]:
+    """One panel for each group of layers that has a fitted exponent; `draw` says what it shows.
+
+    name: column of the drawn table that holds the group. title: its printed name in so many characters. shares: what to
+    say of the exponents and the null's, each a clause.
+    """
+    fitted = {group: own[own["alpha"].notna()] for group, own in groups.items()}
+    order = [group for group, own in fitted.items() if len(own)]
+    columns = [name, *_COUNTS]
     if not order:
-        return style.message("No matrix of this experiment has a fitted exponent."), pd.DataFrame(columns=_DRAWN)
-    columns = 1 if len(order) <= 2 else 2 if len(order) <= 10 else 3
-    shown = order[: 8 * columns]
-    rows = -(-len(shown) // columns)
-    figure = style.new_figure(0.75 + rows * {1: 1.55, 2: 1.4, 3: 1.05}[columns])
-    panels = style.grid(figure, len(shown), columns, sharex=True)
-    edges = _edges(fitted)
+        return style.message("No matrix of this experiment has a fitted exponent."), pd.DataFrame(columns=columns)
+    across = 1 if len(order) <= 2 else 2 if len(order) <= 10 else 3
+    shown = order[: 8 * across]
+    rows = -(-len(shown) // across)
+    figure = style.new_figure(0.75 + rows * {1: 1.55, 2: 1.4, 3: 1.05}[across])
+    panels = style.grid(figure, len(shown), across, sharex=True)
+    every = pd.concat([fitted[group] for group in order])
+    edges = _edges(every[~every.index.duplicated()])  # a matrix may stand in several groups
     drawn = []
-    for index, (axis, series) in enumerate(zip(panels, shown, strict=True)):
-        own = layers[layers["series"] == series]
-        drawn += _panel(axis, own, edges, style.look(index)["color"], columns)
-        width = {1: 60, 2: 40, 3: 30}[columns]
+    for index, (axis, group) in enumerate(zip(panels, shown, strict=True)):
+        drawn += [{name: group} | row for row in _panel(axis, fitted[group], edges, style.look(index)["color"])]
         axis.set_title(
-            f"{style.series_title(series, titles, width)}\n{_summary(own, edges)}",
+            f"{title(group, {1: 60, 2: 40, 3: 30}[across])}\n{_summary(groups[group], edges, shares)}",
             fontsize=7, loc="left", pad=3, linespacing=1.1,
         )  # fmt: skip
-    for axis in panels[-columns:]:
+    for axis in panels[-across:]:
         axis.set_xlabel(style.symbol("alpha"))
         axis.tick_params(labelbottom=True)
-    for axis in panels[::columns]:
+    for axis in panels[::across]:
         axis.set_ylabel("matrices")
-    has_null = fitted["alpha_null_all"].notna().any()
-    empty = [style.series_title(series, titles, 30) for series in layers["series"].unique() if series not in order]
+    has_null = any(fitted[group]["alpha_null_all"].notna().any() for group in order)
+    empty = [title(group, 30) for group in groups if group not in order]
     beyond = len(order) - len(shown)
     style.footnote(
         figure,
         "Shaded: 2 to 5. Solid line: median",
         has_null and "Grey: the same matrices with their elements permuted; dotted: median",
         bool(empty) and f"No fit in {style.plain(', '.join(empty), 60)}",
-        beyond > 0 and f"{style.counted(beyond, 'series', 'series')} more not shown",
+        beyond > 0 and f"{style.counted(beyond, 'panel')} more not shown",
     )
-    return figure, pd.DataFrame(drawn, columns=_DRAWN)
+    return figure, pd.DataFrame(drawn, columns=columns)
 
 
 def _edges(fitted: pd.DataFrame) -> np.ndarray:
@@ -66,10 +81,10 @@ def _edges(fitted: pd.DataFrame) -> np.ndarray:
     return np.arange(1.0, end + 1e-9, 0.25 if len(fitted) > 60 else 0.5)
 
 
-def _panel(axis: Axes, own: pd.DataFrame, edges: np.ndarray, color: str, columns: int) -> list[dict]:
-    series, drawn = own["series"].iloc[0], []
+def _panel(axis: Axes, own: pd.DataFrame, edges: np.ndarray, color: str) -> list[dict]:
+    """The histogram of one group and its null's; returns bins, medians and how many are outside."""
+    drawn = []
     axis.axvspan(*UNIVERSAL, color=style.SHADE, linewidth=0, zorder=0)
-    own = own[own["alpha"].notna()]
     for kind, values in (("alpha", own["alpha"]), ("null", null_alphas(own))):
         if not len(values):
             continue
@@ -84,31 +99,39 @@ def _panel(axis: Axes, own: pd.DataFrame, edges: np.ndarray, color: str, columns
             median, color=color if kind == "alpha" else "0.35", linestyle="-" if kind == "alpha" else ":", zorder=4
         )
         drawn += [
-            {"series": series, "kind": kind, "low": low, "high": high, "count": count}
+            {"kind": kind, "low": low, "high": high, "count": count}
             for low, high, count in zip(edges[:-1], edges[1:], counts, strict=True)
         ]
         outside = int((~values.between(edges[0], edges[-1])).sum())
-        drawn.append({"series": series, "kind": f"{kind}_median", "low": median, "high": median, "count": len(values)})
-        drawn.append({"series": series, "kind": f"{kind}_outside", "count": outside})
+        drawn.append({"kind": f"{kind}_median", "low": median, "high": median, "count": len(values)})
+        drawn.append({"kind": f"{kind}_outside", "count": outside})
     axis.set_xlim(edges[0], edges[-1])
     axis.set_ylim(bottom=0)
     axis.yaxis.get_major_locator().set_params(integer=True, nbins=4)
     return drawn
 
 
-def _summary(own: pd.DataFrame, edges: np.ndarray) -> str:
-    """Two lines on one series: matrices, medians, shares in the range, what the panel does not show."""
+def _summary(own: pd.DataFrame, edges: np.ndarray, shares: Callable[[pd.Series, pd.Series], Sequence[str]]) -> str:
+    """Two lines on one group: matrices, median and shares; the null's, and what the panel does not show."""
     alpha = own["alpha"].dropna()
     failed = len(own) - len(alpha)
-    inside = alpha.between(*UNIVERSAL).mean()
-    null = null_alphas(own[own["alpha"].notna()])
     outside = int((~alpha.between(edges[0], edges[-1])).sum())
-    first = f"$n = {len(alpha)}$, median {alpha.median():.2f}, {100 * inside:.0f} % in [2, 5]"
-    parts = []
-    if len(null):
-        parts.append(f"permuted {null.median():.2f}, {100 * null.between(*UNIVERSAL).mean():.0f} %")
+    first, *parts = shares(alpha, null_alphas(own[own["alpha"].notna()]))
     if outside:
         parts.append(f"{outside} beyond the axis")
     if failed:
         parts.append(f"{failed} failed")
     return f"{first}\n{'; '.join(parts)}"
+
+
+def _shares(alpha: pd.Series, null: pd.Series) -> list[str]:
+    """Median and share in [2, 5], of the matrices and of the permuted ones."""
+    clauses = [f"$n = {len(alpha)}$, median {alpha.median():.2f}, {percent(alpha.between(*UNIVERSAL))} in [2, 5]"]
+    if len(null):
+        clauses.append(f"permuted {null.median():.2f}, {percent(null.between(*UNIVERSAL))}")
+    return clauses
+
+
+def percent(hits: pd.Series) -> str:
+    """The share of hits in whole percent."""
+    return f"{100 * hits.mean():.0f} %"

@@ -1,7 +1,7 @@
 """Empirical spectral densities of selected layers with the laws fitted to their tails."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from htsr.errors import InputError
 from htsr.figures import style
 from htsr.spectra.spectrum import Spectrum
 from htsr.tails.rivals import log_normalizer, power_law_log_pdf, truncated_power_law_log_pdf
@@ -23,11 +24,12 @@ _DATA, _PL, _TPL = style.COLORS[0], style.COLORS[1], style.COLORS[6]
 
 @dataclass(frozen=True)
 class Shown:
-    """One spectrum to draw: the model's printed name, the record and its row of fit_power_law."""
+    """One spectrum to draw: the model's printed name, the record, its row of fit_power_law and of measure_layers."""
 
     model: str
     spectrum: Spectrum
     fit: Mapping
+    measures: Mapping = field(default_factory=dict)
 
 
 def choose(fits: pd.DataFrame, count: int) -> list[str]:
@@ -41,6 +43,27 @@ def choose(fits: pd.DataFrame, count: int) -> list[str]:
     rows = rows.sort_values(["fewer", "off"], kind="stable")
     weight = rows["layer"].str.replace(r"\[[^\[\]]*\]$", "", regex=True)
     return rows.loc[~weight.duplicated(), "layer"].tolist()[:count]
+
+
+def pick(
+    model: str,
+    spectra: Iterable[Spectrum],
+    fits: pd.DataFrame,
+    layers: Sequence[str],
+    measures: pd.DataFrame | None = None,
+) -> list[Shown]:
+    """The named layers of one model, ready to draw. model: its printed name; fits, measures: one row a spectrum.
+
+    Raises InputError where the spectra or the measures are not those of the fits.
+    """
+    found = {spectrum.name: spectrum for spectrum in spectra if spectrum.name in layers}
+    fitted = {row["layer"]: row for row in fits.to_dict("records")}
+    measured = {row["layer"]: row for row in measures.to_dict("records")} if measures is not None else {}
+    for layer in layers:
+        if layer not in found or (measures is not None and layer not in measured):
+            what = "spectrum" if layer not in found else "row of measures"
+            raise InputError(f"{model}: no {what} {layer!r}, which its fits have: make both anew")
+    return [Shown(model, found[layer], fitted[layer], measured.get(layer, {})) for layer in layers]
 
 
 def draw(shown: Sequence[Shown], without: Sequence[str] = ()) -> tuple[Figure, pd.DataFrame]:
@@ -110,7 +133,7 @@ def _panels(density: Axes, survival: Axes, item: Shown) -> list[dict]:
             curves[f"{name} density"] = edges, np.histogram(sample, edges)[0] / (len(sample) * np.diff(edges))
             at = sample[sample >= bottom] if name == "eigenvalues" else np.geomspace(bottom, sample[-1], 200)
             curves[f"{name} survival"] = at, 1 - np.searchsorted(sample, at) / len(sample)
-    curves |= _laws(fit, len(values))
+    curves |= laws(fit, len(values))
     floor = 0.5 * min(heights[heights > 0].min() for name, (_, heights) in curves.items() if name.endswith("density"))
     for name, (_, heights) in curves.items():
         if name == "eigenvalues density":
@@ -142,7 +165,7 @@ def _rows(item: Shown, name: str, x: np.ndarray, y: np.ndarray) -> list[dict]:
     return [keys | {"x": a, "y": c} for a, c in zip(x, y, strict=True)]
 
 
-def _laws(fit: Mapping, count: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+def laws(fit: Mapping, count: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Density and complementary distribution function of the fitted laws, scaled to the share of the tail."""
     alpha, xmin, share = fit["alpha"], fit["xmin"], fit["n_tail"] / count
     at = np.geomspace(xmin, fit["xmax"], _POINTS)
@@ -162,10 +185,16 @@ def _laws(fit: Mapping, count: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     return curves
 
 
+def name(item: Shown, width: int) -> str:
+    """Model, and layer with its shape, in two lines of at most width characters."""
+    spectrum = item.spectrum
+    shape = f", {spectrum.n} × {spectrum.m}" + (f", {spectrum.n_matrices} pooled" if spectrum.n_matrices > 1 else "")
+    return f"{style.plain(item.model, width)}\n{style.plain(spectrum.name, width - len(shape))}{shape}"
+
+
 def _title(item: Shown, width: int) -> str:
     """Model, layer with its shape, and the fit."""
-    fit, spectrum = item.fit, item.spectrum
-    shape = f", {spectrum.n} × {spectrum.m}" + (f", {spectrum.n_matrices} pooled" if spectrum.n_matrices > 1 else "")
+    fit = item.fit
     text = rf"$\alpha = {fit['alpha']:.2f}$"
     if np.isfinite([fit["alpha_low"], fit["alpha_high"]]).all():
         text += f" [{fit['alpha_low']:.2f}, {fit['alpha_high']:.2f}]"
@@ -173,7 +202,7 @@ def _title(item: Shown, width: int) -> str:
     text += rf"$D = {fit['ks_distance']:.3f}$"
     if np.isfinite(fit["p_value"]):
         text += rf", $p = {fit['p_value']:.2f}$"
-    return f"{style.plain(item.model, width)}\n{style.plain(spectrum.name, width - len(shape))}{shape}\n{text}"
+    return f"{name(item, width)}\n{text}"
 
 
 def _legend(figure: Figure, null: bool) -> None:

@@ -35,12 +35,7 @@ def main(job: PlotEsdJob) -> None:
     for name, spectra, fits in zip(job.names, job.spectra, job.fits, strict=True):
         table, arrays = read_table(fits), Arrays(spectra)
         chosen = esd.choose(table, job.layers_per_model)
-        rows = {row["layer"]: row for row in table.to_dict("records")}
-        found = {s.name: s for s in from_arrays(arrays, arrays.header) if s.name in chosen}
-        missing = [layer for layer in chosen if layer not in found]
-        if missing:
-            raise InputError(f"{spectra}: no spectrum {missing[0]!r}, which {fits} has: make both anew")
-        shown += [esd.Shown(name, found[layer], rows[layer]) for layer in chosen]
+        shown += esd.pick(name, from_arrays(arrays, arrays.header), table, chosen)
         without += [] if chosen else [name]
     figure, drawn = esd.draw(shown, without)
     style.save(figure, drawn, job.pdf, job.png, job.csv)

@@ -1,0 +1,46 @@
+"""Draw scree plots, densities of singular values and eigenvalues, entropy and stable rank of selected layers."""
+
+import logging
+from dataclasses import dataclass
+
+from omegaconf import MISSING
+
+from htsr.config import PlotEsd
+from htsr.errors import InputError
+from htsr.figures import complexity, esd, style
+from htsr.files import Arrays, read_table
+from htsr.spectra.spectrum import from_arrays
+from htsr.stage import stage
+
+log = logging.getLogger("htsr.plot_complexity")
+
+
+@dataclass
+class PlotComplexityJob(PlotEsd):
+    """Of each shown model its printed name, compute_esd file and fit_power_law file; `models` chooses them."""
+
+    names: list[str] = MISSING
+    spectra: list[str] = MISSING
+    fits: list[str] = MISSING
+    pdf: str = MISSING
+    png: str = MISSING
+    csv: str = MISSING
+
+
+@stage(PlotComplexityJob)
+def main(job: PlotComplexityJob) -> None:
+    if not len(job.names) == len(job.spectra) == len(job.fits):
+        raise InputError("plot_complexity: names, spectra and fits are lists of one length: one entry a model")
+    shown, without = [], []
+    for name, spectra, fits in zip(job.names, job.spectra, job.fits, strict=True):
+        table, arrays = read_table(fits), Arrays(spectra)
+        chosen = esd.choose(table, job.layers_per_model)
+        shown += esd.pick(name, from_arrays(arrays, arrays.header), table, chosen)
+        without += [] if chosen else [name]
+    figure, drawn = complexity.draw(shown, without)
+    style.save(figure, drawn, job.pdf, job.png, job.csv)
+    log.info("drew %s", ", ".join(f"{item.model} {item.spectrum.name}" for item in shown))
+
+
+if __name__ == "__main__":
+    main()
