@@ -140,11 +140,14 @@ class FitPowerLaw:
 
 @dataclass
 class MeasureLayers:
+    """phase_*: thresholds of the rule of `htsr.metrics.phase`."""
+
     spike_level: float = 0.99
     phase_zeros: float = 0.1
+    phase_heavy: float = 0.18
+    phase_bulk: float = 0.99
     phase_edge: float = 1.5
     phase_near: float = 0.02
-    phase_heavy: float = 0.07
 
 
 @dataclass

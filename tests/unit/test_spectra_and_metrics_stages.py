@@ -52,6 +52,7 @@ def fits_file(path, esd):
             "layer": name,
             **{key: entry[key] for key in ("kind", "n", "m", "q")},
             "alpha": 2.5 + i if name not in ("bad", "zero") else None,
+            "xmin": 0.5,
             "alpha_hill": 2.0,
             "ks_distance": 0.1,
             "status": {"bad": entry["status"], "zero": "all eigenvalues are zero"}.get(name, "ok"),
