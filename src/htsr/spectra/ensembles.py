@@ -119,9 +119,9 @@ def htmp(n: int, m: int, rng: _Rng, kappa: float, inverse: bool = False) -> np.n
     X has the eigenvalues of a β-Laguerre matrix at β = κ/m, scaled to mean 1 (law: `htsr.spectra.high_temperature`),
     and Haar-random vectors; κ > 0, and κ = m is the law of `gaussian`. inverse: the eigenvalues of X are 1/x, whose
     tail is a power law. The eigenvalues are squared singular values of the bidiagonal matrix of χ variables (Dumitriu
-    and Edelman 2002, J. Math. Phys. 43, 5830). For κ below about 1 they span more decades than a float64 Gram
-    matrix resolves, and `htsr.spectra.eigenvalues` sets the smallest to 0; before the inversion singular values are
-    raised to the resolution of the largest.
+    and Edelman 2002, J. Math. Phys. 43, 5830). At n = m, and for κ below about 1, they span more decades than a
+    float64 Gram matrix resolves, and `htsr.spectra.eigenvalues` sets the smallest to 0: with `inverse` then most of
+    them. Before the inversion singular values are raised to the resolution of the largest.
     """
     kappa, inverse = _number("htmp", "kappa", kappa, 0, np.inf), _flag("htmp", "inverse", inverse)
     s = laguerre_singular_values(n, m, kappa / m, rng)

@@ -28,15 +28,16 @@ def density(x: np.ndarray, q: float, sigma2: float = 1.0) -> np.ndarray:
 
 
 def cdf(x: np.ndarray, q: float, sigma2: float = 1.0) -> np.ndarray:
-    """Integral of `density` in closed form."""
+    """Integral of `density` in closed form, error about 1e-16·√q.
+
+    (θ + δ - q(δ - sin θ/√q))/π with λ = σ²(1 + 1/q - (2/√q) cos θ), δ = arg(1 - e^(-iθ)/√q).
+    """
     low, high = edges(q)
     x = np.clip(np.asarray(x, float) / sigma2, low, high)
-    c = 1 / q
-    up, down = high - x, x - low
-    # Angles of √((λ₊-λ)/(λ-λ₋)), written so that both edges and q = 1 are ordinary points.
-    first = np.arctan2(up - down, 2 * np.sqrt(up * down))
-    second = np.arctan2(low * up - high * down, 2 * (1 - c) * np.sqrt(up * down))
-    return (np.pi * c + np.sqrt(up * down) - (1 + c) * first + (1 - c) * second) / (2 * np.pi * c)
+    theta = 2 * np.arctan2(np.sqrt(x - low), np.sqrt(high - x))
+    sine = q**-0.5 * np.sin(theta)
+    delta = np.arctan2(sine, 1 - q**-0.5 * np.cos(theta))
+    return (theta + delta - q * (delta - sine)) / np.pi
 
 
 def quantile(p: np.ndarray, q: float, sigma2: float = 1.0) -> np.ndarray:

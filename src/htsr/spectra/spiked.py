@@ -49,18 +49,20 @@ def shrink(singular_values: np.ndarray, n: int, m: int, sigma2: float, loss: str
     """Singular values of W (not of X), n x m, n >= m, shrunk so that the loss against the signal is least.
 
     loss: `frobenius`, `operator` or `nuclear` norm of the error. What does not exceed the bulk, or is not worth
-    keeping, becomes 0. Gavish and Donoho 2017, IEEE Trans. Inf. Theory 63, 2137 (arXiv 1405.7511), eqs. 7 to 9. With
-    the debiased θ and the overlaps c, c̃ they are θcc̃, θ, and θ(cc̃ - √(1 - c²)√(1 - c̃²)), in units of σ√N.
+    keeping, becomes 0. With the debiased θ and the overlaps c², c̃² they are θcc̃, θ min(c, c̃)/max(c, c̃), and
+    θ(cc̃ - √(1 - c²)√(1 - c̃²)), in units of σ√N (Gavish and Donoho 2017, IEEE Trans. Inf. Theory 63, 2137, arXiv
+    1405.7511; for the operator norm they give θ, which is best at n = m alone: Leeb 2020, arXiv 2005.11807).
     """
     unit = np.sqrt(n * sigma2)
     debiased = strength((np.asarray(singular_values, float) / unit) ** 2, n / m)
     beyond = ~np.isnan(debiased)
     theta = np.where(beyond, debiased, threshold(n / m))
-    left, right = overlaps(theta, n / m)
+    # At the threshold itself the ratio of overlaps is 0/0: its limit is taken.
+    left, right = overlaps(np.maximum(theta, threshold(n / m) * (1 + 1e-12)), n / m)
     if loss == "frobenius":
         shrunk = theta * np.sqrt(left * right)
     elif loss == "operator":
-        shrunk = theta
+        shrunk = theta * np.sqrt(np.minimum(left, right) / np.maximum(left, right))
     elif loss == "nuclear":
         shrunk = theta * np.maximum(np.sqrt(left * right) - np.sqrt((1 - left) * (1 - right)), 0)
     else:
