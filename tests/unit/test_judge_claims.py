@@ -16,6 +16,26 @@ from htsr.statistics.metrics_table import combine
 from htsr.statistics.regression import Sampling, regress
 
 ROLES = ("dense", "regularized", "finetuned")
+OF_VECTORS = [f"{measure}_right_difference" for measure in ("entropy", "localization", "participation")]
+OF_NULL = ["entropy", "entropy_null", "stable_rank", "stable_rank_null"]
+
+
+def ensembles(rng):
+    """Random numbers in the shape of collect_ensembles' table, with every law that a claim names."""
+    heavy = [{"mu": mu, "strength": np.nan} for mu in (0.5, 1.0, 1.5, 2.5, 3.0, 3.5, 4.5, 5.0, 5.5)]
+    parts = {
+        "gaussian": [{"mu": np.nan, "strength": np.nan}],
+        "spiked": [{"mu": np.nan, "strength": strength} for strength in (0.5, 2.0)],
+        "pareto": [row | {"signed": True} for row in heavy],
+        "lomax": [row | {"signed": False} for row in heavy],
+    }
+    rows = [row | {"law": law} for law, own in parts.items() for row in own for _ in range(6)]
+    table = pd.DataFrame(rows).assign(ensemble="e", n=200, m=100, q=2.0, phase="RANDOM-LIKE")
+    for column in ("alpha", "lambda_max", "lambda_plus", "log_norm"):
+        table[column] = 2 + rng.random(len(table))
+    table["mp_p"], table["n_spikes"] = rng.random(len(table)), rng.integers(0, 2, len(table))
+    table["expected_phase"] = np.where(table["law"] == "gaussian", "RANDOM-LIKE", None)
+    return table.assign(layer=[f"matrix[{i}]" for i in range(len(table))])
 
 
 @pytest.fixture(scope="module")
@@ -42,14 +62,16 @@ def job(tmp_path_factory, claims):
                 {"series": name, "model": model, "weight_layer": np.repeat(["a", "b", "c", "d", "e"], 9)}
             )
             rows["layer"] = [f"{layer}[{i % 9},0]" for i, layer in enumerate(rows["weight_layer"])]
-            for column in ("alpha", "lambda_max", "log_stable_rank"):
+            for column in ("alpha", "lambda_max", "log_stable_rank", *OF_VECTORS, *OF_NULL):
                 rows[column] = 2 + rng.random(45)
+            rows = rows.assign(kind="linear", phase="BULK+SPIKES", best_fit=rng.choice(["PL", "TPL"], 45))
             layers.append(rows.assign(alpha_null=5.0, alpha_null_std=2.0, alpha_null_p=2 / 40, n_null=39, status="ok"))
         # A layer that was removed: its row has no numbers.
         layers[-1].loc[0, ["alpha", "lambda_max", "log_stable_rank", "alpha_null_p"]] = np.nan
         layers[-1].loc[0, "status"] = "all eigenvalues are zero"
         write_table(folder / f"{name}.csv", frames[-1])
         write_table(folder / f"{name}_layers.csv", pd.concat(layers[-n:]))
+    write_table(folder / "ensembles.csv", ensembles(rng))
     write_table(folder / "regressions.csv", regress(combine({"t": pd.concat(frames)}), Sampling(50)))
     return {
         "claims": claims,
@@ -57,6 +79,7 @@ def job(tmp_path_factory, claims):
         "metrics": [str(folder / f"{name}.csv") for name in series],
         "layers": [str(folder / f"{name}_layers.csv") for name in series],
         "regressions": str(folder / "regressions.csv"),
+        "ensembles": str(folder / "ensembles.csv"),
         "resamples": 100,
     }
 
@@ -85,6 +108,15 @@ def test_every_claim_is_judged_the_same_each_time_and_on_the_command_line(job, t
     assert table.loc["compression_lambda_max", "verdict"] == "inconclusive"
 
 
+def test_an_experiment_without_ensembles_says_so(job, claims, tmp_path):
+    main(OmegaConf.create({**job, "ensembles": None, "verdicts": str(tmp_path / "out.csv")}))
+    table = read_table(tmp_path / "out.csv").set_index("claim")
+    about = [name for name, claim in claims.items() if "where" in claim["arguments"]] + ["phases_told_apart"]
+    assert len(about) >= 15 and set(table.loc[about, "verdict"]) == {"inconclusive"}
+    assert table.loc[about, "reason"].str.startswith("not measured in this experiment: no ensembles of ").all()
+    assert not table.drop(about)["reason"].str.startswith("not measured").any()
+
+
 def test_an_experiment_without_a_comparison_says_so(job, tmp_path):
     main(OmegaConf.create({**job, "comparison": {}, "verdicts": str(tmp_path / "out.csv")}))
     table = read_table(tmp_path / "out.csv").set_index("claim")
@@ -99,11 +131,13 @@ def test_an_experiment_without_a_comparison_says_so(job, tmp_path):
         ({"claims": {"x": {"source": "s", "statement": "t", "test": "guess"}}}, "claim 'x': no test is named 'guess'"),
         ({"claims": {"x": {"source": "s", "test": "nears_value"}}}, "statement"),
         ({"layers": ["{metrics}"]}, "no column layer, weight_layer"),
+        ({"ensembles": "{metrics}"}, "no column ensemble, layer, law, n, m"),
         ({"significance": 0.0}, "is not between 0 and 1"),
     ],
 )
 def test_what_cannot_be_judged_ends_with_one_message(job, tmp_path, change, message):
-    change = {key: [job["metrics"][0]] if value == ["{metrics}"] else value for key, value in change.items()}
+    models = {"['{metrics}']": job["metrics"][:1], "{metrics}": job["metrics"][0]}
+    change = {key: models.get(str(value), value) for key, value in change.items()}
     with pytest.raises(SystemExit) as stop:
         main(OmegaConf.create({**job, **change, "verdicts": str(tmp_path / "out.csv")}))
     assert message in stop.value.code and "\n" not in stop.value.code

@@ -9,7 +9,7 @@ import pytest
 
 from htsr.errors import InputError
 from htsr.statistics import verdict
-from htsr.statistics.claims import COLUMNS, TESTS, judge
+from htsr.statistics.claims import COLUMNS, judge
 from htsr.statistics.evidence import Judging, Tables, least_p, number
 from htsr.statistics.metrics_table import combine
 from htsr.statistics.regression import Sampling, regress
@@ -378,7 +378,7 @@ def supported_by_noise(test, repetitions, resamples=99):
     return count
 
 
-@pytest.mark.parametrize("test", TESTS)
+@pytest.mark.parametrize("test", NOISE)
 def test_noise_is_supported_no_more_often_than_the_level(test):
     # With a level of 5 % more than 4 of 20 come with probability 0.3 % only.
     assert supported_by_noise(test, 20) <= 4

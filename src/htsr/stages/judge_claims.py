@@ -16,17 +16,21 @@ from htsr.stage import stage
 from htsr.statistics.claims import judge
 from htsr.statistics.evidence import Judging, Tables
 from htsr.statistics.metrics_table import combine
+from htsr.statistics.samples import prepare
 
 log = logging.getLogger("htsr.judge_claims")
 
 
 @dataclass
 class JudgeClaimsJob(JudgeClaims):
+    """ensembles: collect_ensembles/ensembles.csv; without it, claims about random matrices are not measured."""
+
     claims: dict[str, Claim] = field(default_factory=dict)
     comparison: Comparison = field(default_factory=Comparison)
     metrics: list[str] = MISSING
     layers: list[str] = MISSING
     regressions: str = MISSING
+    ensembles: str | None = None
     verdicts: str = MISSING
 
 
@@ -47,6 +51,7 @@ def main(job: JudgeClaimsJob) -> None:
         layers=pd.concat(layers, ignore_index=True).astype({"series": str, "model": str}),
         regressions=read(job.regressions, ["series", "metric", "target", "kendall_tau", "partial_tau", "status"]),
         comparison=asdict(job.comparison),
+        ensembles=prepare(read(job.ensembles, ["ensemble", "layer", "law", "n", "m"])) if job.ensembles else None,
     )
     table = judge(job.claims, tables, Judging(job.resamples, job.significance, job.seed))
     for row in table.itertuples():

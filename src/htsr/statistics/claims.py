@@ -13,8 +13,26 @@ import pandas as pd
 from htsr.errors import InputError
 from htsr.statistics import resampling
 from htsr.statistics.comparison_claims import larger_in_layers, mean_differs, mean_unchanged
+from htsr.statistics.ensemble_claims import (
+    agrees_with_theory,
+    follows_law,
+    mean_equals,
+    phases_told_apart,
+    pl_norm_relation,
+    rate_equals,
+    rate_exceeds,
+    slope_equals,
+    slope_exceeds,
+)
 from htsr.statistics.evidence import Judging, NotMeasured, Tables
-from htsr.statistics.layer_claims import layers_ranked_alike, share_beyond_null, share_close, share_in_range
+from htsr.statistics.layer_claims import (
+    layers_ranked_alike,
+    mean_has_sign,
+    share_among,
+    share_beyond_null,
+    share_close,
+    share_in_range,
+)
 from htsr.statistics.model_claims import beats_rivals, nears_value, tracks_accuracy, tracks_beyond_controls
 from htsr.statistics.verdict import not_measured
 
@@ -22,8 +40,10 @@ TESTS = {
     test.__name__: test
     for test in (
         *(tracks_accuracy, tracks_beyond_controls, nears_value, beats_rivals),
-        *(share_in_range, share_beyond_null, share_close, layers_ranked_alike),
+        *(share_in_range, share_beyond_null, share_close, share_among, layers_ranked_alike, mean_has_sign),
         *(larger_in_layers, mean_unchanged, mean_differs),
+        *(rate_equals, rate_exceeds, mean_equals, agrees_with_theory, follows_law),
+        *(slope_equals, slope_exceeds, pl_norm_relation, phases_told_apart),
     )
 }
 

@@ -1,11 +1,14 @@
 """What claims are judged on: the tables of one experiment, and the words in which results are reported."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from htsr.errors import InputError
 from htsr.statistics.metrics_table import POOLED
 from htsr.statistics.resampling import generator
 
@@ -18,12 +21,13 @@ class NotMeasured(Exception):
 class Tables:
     """models: one row a model (`metrics_table.combine`); layers: one row a matrix, with `series, model, layer,
     weight_layer`; regressions: `regression.regress` of models; comparison: model name (or None) of dense, regularized,
-    finetuned."""
+    finetuned; ensembles: one row a random matrix of known law (`samples.prepare`), None where there are none."""
 
     models: pd.DataFrame
     layers: pd.DataFrame
     regressions: pd.DataFrame
     comparison: dict[str, str | None] = field(default_factory=dict)
+    ensembles: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,41 @@ def layers_with(tables: Tables, columns: list[str]) -> pd.DataFrame:
     if rows.empty:
         raise NotMeasured(f"no layer has {' and '.join(columns)}")
     return rows.reset_index(drop=True)
+
+
+def ensembles_with(tables: Tables, where: Mapping[str, Any], columns: list[str]) -> pd.DataFrame:
+    """The random matrices that `where` describes, of those that have numbers in all columns.
+
+    where: for each column the value that it has, or a pair [low, high] of numbers that it lies strictly between.
+    Raises NotMeasured where there is no such matrix, InputError where `where` makes no sense.
+    """
+    if tables.ensembles is None:
+        raise NotMeasured("no ensembles of random matrices")
+    table = tables.ensembles
+    missing = [name for name in (*where, *columns) if name not in table]
+    if missing:
+        raise NotMeasured(f"the table of ensembles has no column {', '.join(missing)}")
+    chosen = pd.Series(True, table.index)
+    for name, value in where.items():
+        if not isinstance(value, list):
+            chosen &= table[name] == value
+        elif len(value) == 2 and all(isinstance(bound, int | float) for bound in value):
+            chosen &= table[name].between(*value, inclusive="neither")
+        else:
+            raise InputError(f"where: {name}: {value!r} is neither a value nor a pair of numbers")
+    rows = table[chosen].replace([np.inf, -np.inf], np.nan).dropna(subset=columns)
+    if rows.empty:
+        raise NotMeasured(f"no random matrix has {' and '.join(columns)} where {described(where)}")
+    return rows.reset_index(drop=True)
+
+
+def described(where: Mapping[str, Any]) -> str:
+    """The choice of random matrices in words."""
+    parts = (
+        f"{number(value[0])} < {name} < {number(value[1])}" if isinstance(value, list) else f"{name} is {value}"
+        for name, value in where.items()
+    )
+    return ", ".join(parts)
 
 
 def pooled(tables: Tables, metric: str, target: str, statistic: str) -> pd.Series:

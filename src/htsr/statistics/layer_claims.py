@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from htsr.errors import InputError
 from htsr.metrics.null import null_alphas
 from htsr.statistics import verdict
 from htsr.statistics.correlation import kendall, permutation_p
-from htsr.statistics.evidence import Judging, NotMeasured, Tables, bounds, layers_with, number
-from htsr.statistics.resampling import FEWEST, interval, two_stage_weights
+from htsr.statistics.evidence import Judging, NotMeasured, Tables, bounds, layers_with, least_p, number
+from htsr.statistics.resampling import FEWEST, exceedance, interval, sign_flips, two_stage_weights
 from htsr.statistics.verdict import Evidence
 
 LAYER = ["series", "model", "weight_layer"]
@@ -66,6 +67,61 @@ def share_close(
     )
 
 
+def share_among(
+    tables: Tables, judging: Judging, column: str, values: list, threshold: float = 0.5, kind: str = ""
+) -> Evidence:
+    """Fraction: column is one of the values for more than the threshold of all matrices, or of those of one kind.
+
+    Claims of this form are about networks of some size; the reason gives that of the networks judged on.
+    """
+    rows = layers_with(tables, [column, "kind"] if kind else [column])
+    rows = rows[rows["kind"] == kind].reset_index(drop=True) if kind else rows
+    if rows.empty:
+        raise NotMeasured(f"no layer of kind {kind} has {column}")
+    share, evidence = _share(rows, rows[column].isin(values), judging, threshold)
+    counts = rows[column].value_counts(sort=False).sort_values(ascending=False, kind="stable")
+    found = ", ".join(f"{value} {100 * count / len(rows):.0f} %" for value, count in counts.items())
+    return evidence(
+        f"{100 * share:.0f} % of {len(rows)} matrices{f' of kind {kind}' if kind else ''} have {column} "
+        f"{' or '.join(map(str, values))}",
+        f"; {found}{_sizes(tables, rows)}",
+    )
+
+
+def mean_has_sign(
+    tables: Tables, judging: Judging, column: str, expected: str = "positive", reference: str = ""
+) -> Evidence:
+    """Direction: the mean of column, less that of the reference column where one is named, is positive (negative).
+
+    The mean is over models of the means over their matrices. p: signs of whole models flipped; interval: models
+    resampled, then layers within models.
+    """
+    if expected not in ("positive", "negative"):
+        raise InputError(f"expected: {expected!r} is neither positive nor negative")
+    columns = [column, *([reference] if reference else [])]
+    rows = layers_with(tables, columns)
+    rows["difference"] = rows[column] - rows[reference] if reference else rows[column]
+    layers = rows.groupby(LAYER, sort=False)["difference"].agg(["sum", "size"]).reset_index()
+    models = _models(layers)
+    count, rng = models.max() + 1, judging.rng("sign", column, reference)
+    weights = np.vstack([np.ones(len(layers)), two_stage_weights(rng, models, judging.resamples)])
+    drawn = _mean_of_models(layers, models, weights)
+    effect, (low, high) = float(drawn[0]), interval(drawn[1:], count, judging.level)
+    means = rows.groupby(["series", "model"], sort=False)["difference"].mean().to_numpy()
+    flips, exact = sign_flips(rng, count, judging.resamples)
+    p = exceedance(np.abs(flips @ means), abs(means.sum()), exact)
+    side = 1 if expected == "positive" else -1
+    oriented = sorted((side * low, side * high)) if math.isfinite(low) else (low, high)
+    decided = verdict.direction(side * effect, *oriented, p, judging.significance)
+    what = f"mean of {column} less {reference}" if reference else f"mean {column}"
+    reason = (
+        f"{what} is {number(effect)} ({bounds(low, high, judging.level)}, p = {number(p)}) over {len(rows)} matrices "
+        f"of {count} models; {expected} in {100 * np.mean(side * rows['difference'] > 0):.0f} % of the matrices"
+        f"{_sizes(tables, rows)}{least_p(2**count, judging.significance)}"
+    )
+    return Evidence(decided, reason, effect, low, high, p, len(rows))
+
+
 def layers_ranked_alike(tables: Tables, judging: Judging, first: str, second: str) -> Evidence:
     """Direction: two columns rank the layers of a model alike.
 
@@ -88,6 +144,30 @@ def layers_ranked_alike(tables: Tables, judging: Judging, first: str, second: st
     )
     decided = verdict.direction(tau, low, high, p, judging.significance)
     return Evidence(decided, reason, tau, low, high, p, n)
+
+
+def _mean_of_models(layers: pd.DataFrame, models: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Mean over models of their means over matrices, for every row of weights (B, layers): (B).
+
+    A model that was drawn k times weighs k times: its layers' weights sum to k times their number.
+    """
+    member = (models[:, None] == np.unique(models)).astype(float)
+    sums, sizes = ((weights * layers[name].to_numpy(float)) @ member for name in ("sum", "size"))
+    copies = (weights @ member) / member.sum(0)
+    means = np.divide(sums, sizes, out=np.zeros_like(sums), where=sizes > 0)
+    return (copies * means).sum(1) / copies.sum(1)
+
+
+def _sizes(tables: Tables, rows: pd.DataFrame) -> str:
+    """How large the networks are whose layers these are, as far as the table of models knows."""
+    if "n_parameters" not in tables.models:
+        return ""
+    known = tables.models.merge(rows[["series", "model"]].drop_duplicates(), on=["series", "model"])["n_parameters"]
+    known = known.dropna()
+    if known.empty:
+        return ""
+    least, most = (f"{round(size):,}".replace(",", " ") for size in (known.min(), known.max()))
+    return f"; in networks of {least} {f'to {most} ' if most != least else ''}parameters"
 
 
 def _models(rows: pd.DataFrame) -> np.ndarray:
