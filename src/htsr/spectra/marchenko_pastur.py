@@ -147,7 +147,7 @@ def _fit_middle(values: np.ndarray, n_spikes: int, n: int, n_matrices: int) -> _
     # In units of the fitted σ² the largest eigenvalue scatters more with σ², and less as far as σ² goes with it. Both
     # are small beside its own scatter: they stretch the Tracy-Widom law about its mean.
     excess = (slope.variance - 2 * slope.covariance) * variance * (centre / scale) ** 2
-    stretch = sqrt(max(1 + excess / _TW_VARIANCE, 0.25))
+    stretch = sqrt(1 + excess / _TW_VARIANCE)
     return _Middle(
         sigma2=sigma2,
         error=max(sqrt(slope.variance * variance), disagreement),
