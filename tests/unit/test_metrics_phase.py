@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from htsr.metrics.measures import measure
-from htsr.metrics.phase import PHASES, Evidence, PhaseRules, judge_phase, sphericity
+from htsr.metrics.phase import PHASES, Evidence, PhaseRules, judge_phase, sphericity, zero_share
 from htsr.spectra.ensembles import sample
 from htsr.spectra.esd import compute_spectrum
 
@@ -88,3 +88,12 @@ def test_phase_of_ensembles_where_it_is_known(expected, law, parameters):
     found = [phase_of(sample(law, n, m, rng, **parameters)) for n, m in shapes]
     assert found.count(expected) >= len(shapes) - 1, found
     assert set(found) <= set(PHASES)
+
+
+def test_eigenvalues_too_small_to_resolve_are_no_low_rank():
+    n, steps = 100, np.logspace(-20, 0, 60)
+    resolved = np.where(steps < np.finfo(float).eps * n, 0, steps)
+    assert np.mean(resolved == 0) > 0.3
+    assert zero_share(resolved, n) == 0
+    assert zero_share(np.repeat([0.0, 1e-6, 1.0], [3, 3, 4]), n) == 0.3
+    assert zero_share(np.ones(5), n) == 0

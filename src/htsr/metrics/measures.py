@@ -8,7 +8,7 @@ import numpy as np
 
 from htsr.metrics import norms, ranks
 from htsr.metrics.erg import erg_gap, erg_tail
-from htsr.metrics.phase import RULES, Evidence, PhaseRules, judge_phase, sphericity
+from htsr.metrics.phase import RULES, Evidence, PhaseRules, judge_phase, sphericity, zero_share
 from htsr.metrics.traps import correlation_traps
 from htsr.spectra import rigidity
 from htsr.spectra.left_edge import count_below
@@ -107,7 +107,7 @@ def _inside(values: np.ndarray, bulk: Bulk, spectrum: Spectrum, level: float, ru
     centre, scale = largest_eigenvalue(n, max(round(len(nonzero) / n_matrices), 1))
     error, width = bulk.lambda_plus_stderr / bulk.lambda_plus, _TW1_STD * scale / centre
     evidence = Evidence(
-        zeros=1 - len(nonzero) / len(values),
+        zeros=zero_share(values, n),
         outer=values[values > bulk.threshold * (1 - 5 * (error + width))] / bulk.lambda_plus,
         threshold=bulk.threshold / bulk.lambda_plus,
         size=len(values),

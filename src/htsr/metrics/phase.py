@@ -34,7 +34,7 @@ RULES = PhaseRules()
 class Evidence(NamedTuple):
     """What the phase is judged by; lengths are in units of the fitted λ₊.
 
-    zeros: share of the eigenvalues that are 0. outer: the largest eigenvalues, ascending, at least all those that a
+    zeros: see `zero_share`. outer: the largest eigenvalues, ascending, at least all those that a
     perturbation may carry beyond `threshold`, where spikes begin. size: number of all eigenvalues. bulk_z: see
     `sphericity`. edge_error: standard error of λ₊. width: standard deviation of the largest eigenvalue of noise.
     """
@@ -64,12 +64,23 @@ def sphericity(bulk: np.ndarray, n: float, n_matrices: int = 1) -> float:
     return float((n * v - len(bulk) / n_matrices - 1) / 2 * np.sqrt(n_matrices))
 
 
+def zero_share(eigenvalues: np.ndarray, n: int) -> float:
+    """Share of the eigenvalues, ascending, that are 0 because the rank is low: 0 where they are too small to resolve.
+
+    A Gram matrix resolves λ > eps·n·λmax, and a spectrum of many decades may end there. That of a matrix of low
+    rank ends far above: its smallest non-zero eigenvalue is at least 1000 times the limit.
+    """
+    zeros = int(np.count_nonzero(eigenvalues == 0))
+    limit = np.finfo(float).eps * n * eigenvalues[-1]
+    return zeros / len(eigenvalues) if zeros < len(eigenvalues) and eigenvalues[zeros] > 1000 * limit else 0.0
+
+
 def judge_phase(evidence: Evidence, rules: PhaseRules = RULES) -> tuple[str, float]:
     """The phase of a spectrum and the confidence in it; phases of Martin and Mahoney 2018 (arXiv 1810.01075), table 7.
 
     The first rule that holds decides. Spikes are the eigenvalues beyond the Tracy-Widom quantile of the bulk's edge λ₊.
 
-    RANK-COLLAPSE: more than the share `zeros` of the eigenvalues is 0.
+    RANK-COLLAPSE: more than the share `zeros` of the eigenvalues is 0 (`zero_share`).
     HEAVY-TAILED:  more than the share `heavy` are spikes: no bulk is left that λ₊ could be the edge of.
     RANDOM-LIKE:   no spikes.
     BULK-DECAY:    there are spikes, and the bulk below them is wider than Marchenko-Pastur (`sphericity` beyond its
