@@ -157,6 +157,15 @@ def test_spikes_show_samples_means_and_the_formula(sampled):
     assert curve(drawn, "overlap", "left mean")["y"].tolist() == pytest.approx([0.1, 0.8])
 
 
+def test_spikes_without_matrices_of_one_signal(sampled):
+    figure, drawn = spikes.draw(
+        sampled.table[sampled.table["spikes"] == 3], sampled.spectra, pd.DataFrame(columns=spikes.OVERLAPS)
+    )
+    assert_whole(figure)
+    assert set(drawn["panel"]) == {"spectrum"}
+    assert sum("no matrices with one signal" in text.get_text() for axis in figure.axes for text in axis.texts) == 2
+
+
 def test_simulated_overlaps_follow_the_formula():
     from htsr.spectra import spiked
     from htsr.stages.plot_spikes import overlaps
@@ -342,6 +351,8 @@ def test_findings_are_the_statistics_of_the_table(sampled):
     ranked = sweep(samples.prepare(sampled.table))
     ten = (2 * ranked["log_norm"] + 2) / (ranked["log_spectral_norm"] + 2)
     assert found["norm_gap_10"] == pytest.approx((ranked["alpha"] - ten).abs().median())
+    very = ranked[ranked["mu"] <= 2]
+    assert found["norm_gap_very"] == pytest.approx((very["alpha"] - very["log_stable_rank"]).abs().median())
     assert all(isinstance(value, float | int) for value in found.values())
     assert classes.findings(sampled.table.iloc[:0]) == {}
 

@@ -27,7 +27,7 @@ def draw(
     the figure and what it shows: panel, curve, x, y; of points y_low, y_high: mean ± standard error, n.
     """
     table = select(prepare(ensembles), "spiked")
-    table = table[table["strength"].notna() & table["lambda_max"].notna()]
+    table = table[table["strength"].notna() & table["lambda_plus"].notna()]
     single = one_signal(table)
     if not len(table):
         return style.message("No ensemble of this experiment has signals in Gaussian noise."), _frame([])
@@ -54,7 +54,7 @@ def _spectrum(axis: Axes, table: pd.DataFrame, spectra: Mapping) -> list[dict]:
     keys = ["beyond", "m", "spikes", "strength"]
     row = order.sort_values(keys, ascending=False, kind="stable").iloc[0].to_dict()
     values, q, sigma2 = eigenvalues(spectra, row), row["q"], row["sigma_mp"] ** 2
-    count = int(row["n_spikes"]) if np.isfinite(row["n_spikes"]) else 0
+    count = int(row["n_spikes"])
     bulk, spikes = values[: len(values) - count], values[len(values) - count :]
     low, high = marchenko_pastur.edges(q, sigma2)
     edges = linear_edges(min(low, bulk[0]), max(high, bulk[-1]), len(bulk))

@@ -142,14 +142,15 @@ def findings(ensembles: pd.DataFrame) -> dict[str, float]:
     alpha_<entries>_<μ>[_stderr, _n, _limit]   entries as above and student_t, μ = 1, 3, 5, aspect ratio ASPECT
     alpha_htmp_<κ>[...]             the same of inverted high-temperature matrices
     mean_spike[_stderr, _n]         λmax over the position that the mean of the entries gives, Lomax, μ > 3
-    norm_gap, norm_gap_10           median |α - log ‖W‖²/log λmax| over the sweep, and for matrices ten times as large
-    norm_spearman                   rank correlation of the two
+    norm_gap[_very, _10]            median |α - log ‖W‖²/log λmax| over the sweep, of very heavy tails, of all matrices
+                                    times ten
+    norm_spearman[_very]            rank correlation of the two
     """
     prepared = prepare(ensembles)
     found: dict[str, float] = {}
     gaussian = select(prepared, "gaussian")
     gaussian = gaussian[gaussian["lambda_max"].notna()]
-    _share(found, "false_alarm", gaussian["n_spikes"] > 0)
+    _share(found, "false_alarm", gaussian["n_spikes"].dropna() > 0)
     if len(gaussian):
         edge = rescaled_edge(gaussian)
         test = stats.kstest(edge, lambda at: 1 - tracy_widom.survival(at))
@@ -184,6 +185,7 @@ def _share(found: dict[str, float], name: str, hits: pd.Series) -> None:
 
 
 def _signals(found: dict[str, float], single: pd.DataFrame) -> None:
+    single = single[single["n_spikes"].notna()]
     _share(found, "detected_below", single.loc[single["strength"] < 1, "n_spikes"] > 0)
     strong = single[single["strength"] >= STRONG]
     _share(found, "detected_strong", strong["n_spikes"] > 0)
@@ -211,9 +213,10 @@ def _sweep(found: dict[str, float], rows: pd.DataFrame) -> None:
     ranked = rows[rows["log_stable_rank"].notna()]
     # Ten times as large: ‖W‖² and λmax a hundred times.
     scaled = (2 * ranked["log_norm"] + 2) / (ranked["log_spectral_norm"] + 2)
-    found["norm_gap"] = float((ranked["alpha"] - ranked["log_stable_rank"]).abs().median())
     found["norm_gap_10"] = float((ranked["alpha"] - scaled).abs().median())
-    found["norm_spearman"] = float(ranked["alpha"].corr(ranked["log_stable_rank"], "spearman"))
+    for suffix, own in (("", ranked), ("_very", ranked[ranked["mu"] <= VERY[1]])):
+        found[f"norm_gap{suffix}"] = float((own["alpha"] - own["log_stable_rank"]).abs().median())
+        found[f"norm_spearman{suffix}"] = float(own["alpha"].corr(own["log_stable_rank"], "spearman"))
 
 
 def _exponents(found: dict[str, float], name: str, rows: pd.DataFrame, parameter: str) -> None:
