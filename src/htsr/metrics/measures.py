@@ -110,7 +110,7 @@ def _inside(values: np.ndarray, bulk: Bulk, spectrum: Spectrum, level: float, ru
         zeros=zero_share(values, n),
         outer=values[values > bulk.threshold * (1 - 5 * (error + width))] / bulk.lambda_plus,
         threshold=bulk.threshold / bulk.lambda_plus,
-        size=len(values),
+        size=len(nonzero),
         bulk_z=bulk_z,
         edge_error=error,
         width=width,

@@ -34,9 +34,9 @@ RULES = PhaseRules()
 class Evidence(NamedTuple):
     """What the phase is judged by; lengths are in units of the fitted λ₊.
 
-    zeros: see `zero_share`. outer: the largest eigenvalues, ascending, at least all those that a
-    perturbation may carry beyond `threshold`, where spikes begin. size: number of all eigenvalues. bulk_z: see
-    `sphericity`. edge_error: standard error of λ₊. width: standard deviation of the largest eigenvalue of noise.
+    zeros: see `zero_share`. outer: the largest eigenvalues, ascending, at least all those that a perturbation may carry
+    beyond `threshold`, where spikes begin. size: number of the eigenvalues that are not 0. bulk_z: see `sphericity`.
+    edge_error: standard error of λ₊. width: standard deviation of the largest eigenvalue of noise.
     """
 
     zeros: float
@@ -81,10 +81,10 @@ def judge_phase(evidence: Evidence, rules: PhaseRules = RULES) -> tuple[str, flo
     The first rule that holds decides. Spikes are the eigenvalues beyond the Tracy-Widom quantile of the bulk's edge λ₊.
 
     RANK-COLLAPSE: more than the share `zeros` of the eigenvalues is 0 (`zero_share`).
-    HEAVY-TAILED:  more than the share `heavy` are spikes: no bulk is left that λ₊ could be the edge of.
+    HEAVY-TAILED:  more than the share `heavy` of the others are spikes: no bulk is left that λ₊ could be the edge of.
     RANDOM-LIKE:   no spikes.
     BULK-DECAY:    there are spikes, and the bulk below them is wider than Marchenko-Pastur (`sphericity` beyond its
-                   quantile `bulk_level`), or it decays into them: more than the share `near` of all eigenvalues are
+                   quantile `bulk_level`), or it decays into them: more than the share `near` of them are
                    spikes within `edge` times λ₊, and others are beyond that.
     BLEEDING-OUT:  all spikes are within `edge` times λ₊.
     BULK+SPIKES:   some are beyond.
@@ -109,9 +109,10 @@ def judge_phase(evidence: Evidence, rules: PhaseRules = RULES) -> tuple[str, flo
     share = (spikes + np.sqrt(spikes) * noise[:, 1]) / evidence.size
     wide = evidence.bulk_z + noise[:, 2] > ndtri(rules.bulk_level)
     decays = (spikes - far > rules.near * evidence.size) & (far > 0)
+    collapsed = np.full(len(noise), evidence.zeros > rules.zeros)
     decided = np.select(
-        [np.full(len(noise), evidence.zeros > rules.zeros), share > rules.heavy, spikes == 0, wide | decays, far == 0],
-        [5, 4, 0, 3, 1],
-        default=2,
+        [collapsed, share > rules.heavy, spikes == 0, wide | decays, far == 0],
+        [RANK_COLLAPSE, HEAVY_TAILED, RANDOM_LIKE, BULK_DECAY, BLEEDING_OUT],
+        default=BULK_SPIKES,
     )
-    return PHASES[decided[0]], float(np.mean(decided[1:] == decided[0]))
+    return str(decided[0]), float(np.mean(decided[1:] == decided[0]))
