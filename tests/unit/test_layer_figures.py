@@ -168,7 +168,7 @@ def test_exponents_by_kind_add_up():
     assert counts["all"] == counts["linear"] + counts["conv2d"] == layers["alpha"].notna().sum()
     alpha = layers["alpha"].dropna()
     title = figure.axes[0].get_title(loc="left")
-    for part in (f"$< 5$ {100 * (alpha < 5).mean():.0f} %", f"$< 6$ {100 * (alpha < 6).mean():.0f} %", "15 failed"):
+    for part in (f"$<$5: {100 * (alpha < 5).mean():.0f} %", f"$<$6: {100 * (alpha < 6).mean():.0f} %", "15 failed"):
         assert part in title
     figure, drawn = alpha_kinds.draw(layers[layers["kind"] == "linear"])
     assert_whole(figure)

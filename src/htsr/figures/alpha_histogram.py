@@ -53,7 +53,7 @@ def histograms(
     for index, (axis, group) in enumerate(zip(panels, shown, strict=True)):
         drawn += [{name: group} | row for row in _panel(axis, fitted[group], edges, style.look(index)["color"])]
         axis.set_title(
-            f"{title(group, {1: 60, 2: 40, 3: 30}[across])}\n{_summary(groups[group], edges, shares)}",
+            f"{title(group, {1: 60, 2: 40, 3: 30}[across])}\n{_summary(groups[group], edges, shares, 130 // across)}",
             fontsize=7, loc="left", pad=3, linespacing=1.1,
         )  # fmt: skip
     for axis in panels[-across:]:
@@ -111,8 +111,13 @@ def _panel(axis: Axes, own: pd.DataFrame, edges: np.ndarray, color: str) -> list
     return drawn
 
 
-def _summary(own: pd.DataFrame, edges: np.ndarray, shares: Callable[[pd.Series, pd.Series], Sequence[str]]) -> str:
-    """Two lines on one group: matrices, median and shares; the null's, and what the panel does not show."""
+def _summary(
+    own: pd.DataFrame, edges: np.ndarray, shares: Callable[[pd.Series, pd.Series], Sequence[str]], width: int
+) -> str:
+    """Two lines on one group: matrices, median and shares; the null's, and what the panel does not show.
+
+    What does not go into so many characters behind the null's gets a line of its own.
+    """
     alpha = own["alpha"].dropna()
     failed = len(own) - len(alpha)
     outside = int((~alpha.between(edges[0], edges[-1])).sum())
@@ -121,7 +126,8 @@ def _summary(own: pd.DataFrame, edges: np.ndarray, shares: Callable[[pd.Series, 
         parts.append(f"{outside} beyond the axis")
     if failed:
         parts.append(f"{failed} failed")
-    return f"{first}\n{'; '.join(parts)}"
+    second = "; ".join(parts)
+    return f"{first}\n" + (second if len(second) <= width else f"{parts[0]}\n{'; '.join(parts[1:])}")
 
 
 def _shares(alpha: pd.Series, null: pd.Series) -> list[str]:

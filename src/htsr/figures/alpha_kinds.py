@@ -37,13 +37,13 @@ def _title(kind: str, width: int) -> str:
 
 def _shares(alpha: pd.Series, null: pd.Series) -> list[str]:
     """Median and shares in the ranges of the matrices, then of the permuted ones."""
-    low, high = UNIVERSAL
-    clauses = [f"$n = {len(alpha)}$, median {alpha.median():.2f}; in [{low:g}, {high:g}] {_ranges(alpha)}"]
+    clauses = [f"$n = {len(alpha)}$, median {alpha.median():.2f}; {_ranges(alpha)}"]
     if len(null):
         clauses.append(f"permuted {null.median():.2f}; {_ranges(null)}")
     return clauses
 
 
 def _ranges(alpha: pd.Series) -> str:
-    below = (f"$< {limit:g}$ {percent(alpha < limit)}" for limit in LIMITS)
-    return ", ".join([percent(alpha.between(*UNIVERSAL)), *below])
+    low, high = UNIVERSAL
+    below = (f"$<${limit:g}: {percent(alpha < limit)}" for limit in LIMITS)
+    return ", ".join([f"[{low:g}, {high:g}]: {percent(alpha.between(*UNIVERSAL))}", *below])

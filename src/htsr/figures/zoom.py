@@ -133,7 +133,7 @@ def _state(item: Shown) -> str:
     measures = item.measures
     if not measures["lambda_plus"] > 0:
         return "no bulk: too few non-zero eigenvalues"
-    numbers = {key: significant(measures[key]) for key in ("sigma_mp", "lambda_plus", "lambda_max")}
+    numbers = {key: significant(measures[key]) for key in ("sigma_mp", "lambda_plus")}
     if np.isfinite(measures["sigma_mp_stderr"]):
         numbers["sigma_mp"] += f" ± {significant(measures['sigma_mp_stderr'], 1)}"
     return (
