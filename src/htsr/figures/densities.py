@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from htsr.figures import style
+from htsr.spectra import marchenko_pastur
 from htsr.tails.rivals import power_law_log_pdf
 
 DRAWN = ["panel", "curve", "x", "x_high", "y", "y_low", "y_high", "n"]
@@ -47,10 +48,28 @@ def line(axis: Axes, panel: str, curve: str, x: np.ndarray, y: np.ndarray, **loo
     return rows(panel, curve, x, y)
 
 
-def logarithmic(axis: Axes, panel: str, values: np.ndarray) -> tuple[list[dict], tuple[float, float]]:
-    """Density of the eigenvalues over DECADES on logarithmic axes, whose limits it sets: its rows, and those of y."""
+def fitted_bulk(axis: Axes, panel: str, row: Mapping, total: int, **looks: Any) -> list[dict]:
+    """The Marchenko-Pastur law of a row's bulk, as a share of `total` eigenvalues; returns its rows.
+
+    As in `marchenko_pastur.fit_bulk` k spikes leave the bulk of an (N - k) x (rank - k) matrix.
+    """
+    size, rows_left = row["matrix_rank"] - row["n_spikes"], row["n"] - row["n_spikes"]
+    q, sigma2 = rows_left / size, row["sigma_mp"] ** 2 * rows_left / row["n"]
+    low, high = marchenko_pastur.edges(q, sigma2)
+    # Denser where the density has its square roots, at the edges.
+    x = (low + (high - low) * (1 - np.cos(np.linspace(0, np.pi, POINTS))) / 2)[1:-1]
+    return line(axis, panel, "MP", x, size / total * marchenko_pastur.density(x, q, sigma2), **looks)
+
+
+def logarithmic(
+    axis: Axes, panel: str, values: np.ndarray, lowest: float = np.inf
+) -> tuple[list[dict], tuple[float, float]]:
+    """Density of the eigenvalues on logarithmic axes, whose limits it sets; returns its rows, and the limits of y.
+
+    It reaches DECADES below the largest eigenvalue, to `lowest` where that is less, but not below the smallest.
+    """
     total, positive = len(values), values[values > 0]
-    top, bottom = positive[-1], max(positive[-1] * 10.0**-DECADES, positive[0])
+    top, bottom = positive[-1], max(min(positive[-1] * 10.0**-DECADES, lowest), positive[0])
     edges = np.geomspace(bottom * (1 - 1e-9), top * (1 + 1e-9), int(np.clip(2 * np.sqrt(total), 12, 40)) + 1)
     heights = np.histogram(positive, edges)[0] / (total * np.diff(edges))
     floor = 0.5 * heights[heights > 0].min()

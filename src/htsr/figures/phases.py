@@ -10,9 +10,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from htsr.figures import style
-from htsr.figures.densities import DRAWN, POINTS, exponent, histogram, line, linear_edges, logarithmic, power_law, rows
+from htsr.figures.densities import DRAWN, exponent, fitted_bulk, histogram, linear_edges, logarithmic, power_law, rows
 from htsr.metrics.phase import BLEEDING_OUT, BULK_DECAY, BULK_SPIKES, HEAVY_TAILED, RANDOM_LIKE, RANK_COLLAPSE
-from htsr.spectra import marchenko_pastur
 from htsr.statistics.samples import eigenvalues
 
 PHASES = (RANDOM_LIKE, BLEEDING_OUT, BULK_SPIKES, BULK_DECAY, HEAVY_TAILED, RANK_COLLAPSE)
@@ -50,19 +49,13 @@ def draw(ensembles: pd.DataFrame, spectra: Mapping[str, Mapping[str, np.ndarray]
         if index >= len(chosen) - columns:
             axis.set_xlabel(r"eigenvalue $\lambda$")
     _legend(figure, {entry["curve"] for entry in drawn})
-    style.footnote(figure, style.eigenvalues_of("one_over_n"), "First line: the phase that the ensemble stands for")
+    style.footnote(
+        figure,
+        style.eigenvalues_of("one_over_n"),
+        "First line: the phase that the ensemble stands for",
+        r"Law: of the bulk without its spikes; $\lambda_+$: of the whole matrix",
+    )
     return figure, pd.DataFrame(drawn, columns=DRAWN)
-
-
-def _marchenko_pastur(axis: Axes, row: Mapping, count: int) -> list[dict]:
-    """The fitted bulk, scaled to its share of the `count` eigenvalues; of a matrix of low rank that of its rank."""
-    rank = row["matrix_rank"]
-    q, sigma2 = row["n"] / rank, row["sigma_mp"] ** 2
-    low, high = marchenko_pastur.edges(q, sigma2)
-    x = low + (high - low) * (1 - np.cos(np.linspace(0, np.pi, POINTS))) / 2
-    share = (rank - row["n_spikes"]) / count
-    density = share * marchenko_pastur.density(x[1:-1], q, sigma2)
-    return line(axis, row["expected_phase"], "MP", x[1:-1], density, color=style.COLORS[2])
 
 
 def _bulk(axis: Axes, row: Mapping, values: np.ndarray) -> list[dict]:
@@ -73,8 +66,8 @@ def _bulk(axis: Axes, row: Mapping, values: np.ndarray) -> list[dict]:
     rest = values[zeros : len(values) - len(spikes)]
     edges = linear_edges(rest[0], rest[-1], len(rest))
     drawn = histogram(axis, panel, "eigenvalues", rest, edges, len(values))
-    highest = np.max([entry["y"] for entry in drawn])
-    drawn += _marchenko_pastur(axis, row, len(values))
+    highest = max(entry["y"] for entry in drawn)
+    drawn += fitted_bulk(axis, row["expected_phase"], row, len(values), color=style.COLORS[2])
     if len(spikes):
         axis.vlines(spikes, 0, 0.06 * highest, color=style.COLORS[0], linewidth=1.0)
         axis.plot(spikes, np.full(len(spikes), 0.06 * highest), "o", color=style.COLORS[0], markersize=2)
@@ -84,15 +77,15 @@ def _bulk(axis: Axes, row: Mapping, values: np.ndarray) -> list[dict]:
         text = f"at 0: {100 * zeros / len(values):.0f} %, zeros"
         axis.annotate(text, (0.97, 0.97), xycoords="axes fraction", ha="right", va="top", fontsize=7)
         drawn += rows(panel, "zeros", 0, zeros / len(values), n=zeros)
-    # At Q = 1 the density has no upper end.
-    axis.set_ylim(0, 1.25 * highest)
+    law = max(entry["y"] for entry in drawn if entry["curve"] == "MP")
+    axis.set_ylim(0, 1.2 * min(max(highest, law), 2 * highest))  # at Q = 1 the law has no upper end
     axis.set_xlim(left=min(0, -0.03 * values[-1] if zeros else 0))
     return drawn
 
 
 def _tail(axis: Axes, row: Mapping, values: np.ndarray) -> list[dict]:
-    drawn, limits = logarithmic(axis, row["expected_phase"], values)
-    drawn += _marchenko_pastur(axis, row, len(values))
+    drawn, limits = logarithmic(axis, row["expected_phase"], values, 0.1 * row["lambda_plus"])
+    drawn += fitted_bulk(axis, row["expected_phase"], row, len(values), color=style.COLORS[2])
     if np.isfinite(row["alpha"]):
         drawn += power_law(axis, row["expected_phase"], row)
     axis.set_ylim(limits)

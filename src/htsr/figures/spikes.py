@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from htsr.figures import style
-from htsr.figures.densities import DRAWN, POINTS, histogram, line, linear_edges, rows
+from htsr.figures.densities import DRAWN, POINTS, fitted_bulk, histogram, line, linear_edges, rows
 from htsr.spectra import marchenko_pastur, spiked, tracy_widom
 from htsr.statistics.samples import eigenvalues, mean, one_signal, prepare, select
 
@@ -59,10 +59,8 @@ def _spectrum(axis: Axes, table: pd.DataFrame, spectra: Mapping) -> list[dict]:
     low, high = marchenko_pastur.edges(q, sigma2)
     edges = linear_edges(min(low, bulk[0]), max(high, bulk[-1]), len(bulk))
     drawn = histogram(axis, "spectrum", "eigenvalues", bulk, edges, len(values), label="eigenvalues")
-    x = low + (high - low) * (1 - np.cos(np.linspace(0, np.pi, POINTS))) / 2
-    share, density = len(bulk) / len(values), marchenko_pastur.density(x[1:-1], q, sigma2)
     label = rf"Marchenko-Pastur, $\sigma_{{\mathrm{{MP}}}} = {row['sigma_mp']:.3f}$"
-    drawn += line(axis, "spectrum", "MP", x[1:-1], share * density, color=style.COLORS[1], label=label)
+    drawn += fitted_bulk(axis, "spectrum", row, len(values), color=style.COLORS[1], label=label)
     axis.axvline(row["lambda_plus"], color="0.2", linestyle=":", linewidth=0.9, label=style.symbol("lambda_plus"))
     drawn += rows("spectrum", "lambda_plus", row["lambda_plus"], np.nan)
     height = 0.06 * axis.get_ylim()[1]
