@@ -95,7 +95,7 @@ def test_compute_esd_pools_slices_and_skips_the_null(tmp_path):
         normalization="weightwatcher",
     )
     esd = Arrays(tmp_path / "esd.safetensors")
-    assert list(esd) == ["conv", "fc", "zero"]
+    assert list(esd) == ["conv", "windows/conv", "fc", "windows/fc", "zero", "windows/zero"]
     assert esd.header["spectra"]["conv"]["n_matrices"] == 3
     norms = [(np.asarray(w, float) ** 2).sum() for name, w in Arrays(tmp_path / "w.safetensors").items() if "[" in name]
     assert esd["conv"].shape == (36,)

@@ -17,7 +17,8 @@ class Spectrum:
     eigenvalues: float64, ascending, all of them: m * n_matrices, in the given normalization:
     `one_over_n` WᵀW/n, `none` WᵀW, `weightwatcher` WᵀW with convolutions halved.
     null: K x m * n_matrices, the same for K element-wise permutations of W; K may be 0.
-    status: "ok", or why there are no eigenvalues (both arrays are empty then).
+    windows: eigenvalues of windows of one aspect ratio (`htsr.spectra.windows`), concatenated, ascending; may be empty.
+    status: "ok", or why there are no eigenvalues (all arrays are empty then).
     """
 
     name: str
@@ -30,16 +31,19 @@ class Spectrum:
     n_matrices: int = 1
     eigenvalues: np.ndarray = field(default_factory=lambda: np.empty(0))
     null: np.ndarray = field(default_factory=lambda: np.empty((0, 0)))
+    windows: np.ndarray = field(default_factory=lambda: np.empty(0))
     status: str = "ok"
 
 
 def to_arrays(spectra: Iterable[Spectrum]) -> Iterator[tuple[str, np.ndarray]]:
-    """Pairs (name, eigenvalues) and (null/name, K x len) of the spectra that have them."""
+    """Pairs (name, eigenvalues), (null/name, K x len) and (windows/name, values) of the spectra that have them."""
     for spectrum in spectra:
         if spectrum.status == "ok":
             yield spectrum.name, spectrum.eigenvalues
             if len(spectrum.null):
                 yield f"null/{spectrum.name}", spectrum.null
+            if len(spectrum.windows):
+                yield f"windows/{spectrum.name}", spectrum.windows
 
 
 def to_header(spectra: Iterable[Spectrum]) -> dict[str, Any]:
@@ -57,6 +61,7 @@ def from_arrays(arrays: Mapping[str, np.ndarray], header: Mapping[str, Any]) -> 
         found = {}
         if entry["status"] == "ok":
             found["eigenvalues"] = np.asarray(arrays[name])
-            if f"null/{name}" in arrays:
-                found["null"] = np.asarray(arrays[f"null/{name}"])
+            for key in ("null", "windows"):
+                if f"{key}/{name}" in arrays:
+                    found[key] = np.asarray(arrays[f"{key}/{name}"])
         yield Spectrum(name=name, normalization=header["normalization"], **entry, **found)

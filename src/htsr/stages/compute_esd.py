@@ -1,4 +1,4 @@
-"""Compute the spectrum of every weight matrix of a model, and of its element-wise permutations.
+"""Compute the spectrum of every weight matrix of a model, of its element-wise permutations and of its windows.
 
 In: matrices (`layers`, safetensors), read one at a time. Out: eigenvalues (`esd`, safetensors); a matrix that has none
 is listed in the header with the reason.
@@ -28,7 +28,7 @@ class ComputeEsdJob(ComputeEsd):
 
 @stage(ComputeEsdJob)
 def main(job: ComputeEsdJob) -> None:
-    for key in ("permutations", "seed"):
+    for key in ("permutations", "windows", "seed"):
         if getattr(job, key) < 0:
             raise InputError(f"compute_esd.{key} is {getattr(job, key)}: it must not be negative")
     arrays = Arrays(job.layers)
@@ -38,7 +38,8 @@ def main(job: ComputeEsdJob) -> None:
     for name, entry in arrays.header["matrices"].items():
         pools.setdefault(entry["pool"], []).append(name)
     header = {key: value for key, value in arrays.header.items() if key != "matrices"}
-    header |= {"normalization": job.normalization.value, "permutations": job.permutations, "seed": job.seed}
+    header |= {"normalization": job.normalization.value, "permutations": job.permutations, "windows": job.windows}
+    header["seed"] = job.seed
     header["spectra"] = {}
 
     def spectra() -> Iterator[Spectrum]:
@@ -52,6 +53,7 @@ def main(job: ComputeEsdJob) -> None:
                 job.normalization.value,
                 job.permutations,
                 job.seed,
+                job.windows,
             )
             log.info("%s: %d matrices, %d x %d, %s", pool, len(names), spectrum.n, spectrum.m, spectrum.status)
             header["spectra"] |= to_header([spectrum])["spectra"]
