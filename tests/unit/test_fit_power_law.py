@@ -14,7 +14,8 @@ from htsr.config import FitPowerLaw
 from htsr.files import read_table, write_arrays
 from htsr.spectra.spectrum import Spectrum, to_arrays, to_header
 from htsr.stages.fit_power_law import main
-from htsr.tails.fits import COLUMNS, compare_with_null, fit_spectrum
+from htsr.tails.fits import COLUMNS, compare_with_null, estimate, fit_spectrum
+from htsr.tails.power_law import Rule, hill
 
 
 def spectrum(eigenvalues, name="fc", null=(), **entries):
@@ -31,7 +32,8 @@ def gaussian(name="fc", permutations=5):
         return np.linalg.eigvalsh(w.T @ w / 80)
 
     null = [eigenvalues(rng.permuted(w.ravel()).reshape(80, 60)) for _ in range(permutations)]
-    return spectrum(eigenvalues(w), name, null if permutations else np.empty((0, 60)))
+    windows = np.sort(np.concatenate([eigenvalues(w[:40, :30]), eigenvalues(w[40:, 30:])]))
+    return spectrum(eigenvalues(w), name, null if permutations else np.empty((0, 60)), windows=windows)
 
 
 def test_a_row_has_every_column():
@@ -97,6 +99,7 @@ def test_degenerate_spectra_have_a_status(values, why):
     assert ("alpha" in row) == (why == "ok")
     if why == "ok":
         assert row["n_null"] == 1 and np.isfinite([row["alpha"], row["ks_distance"], row["tpl_p"]]).all()
+        assert 0 <= row["stretched_p"] <= 1
 
 
 def test_a_failed_spectrum_keeps_its_status():
@@ -109,6 +112,21 @@ def test_cuts():
     assert fit_spectrum(spectrum(values), drop_smallest=3)["n_eigenvalues"] == 38
     assert fit_spectrum(spectrum(values), min_eigenvalue=1e-5)["n_eigenvalues"] == 40
     assert fit_spectrum(spectrum(values))["n_eigenvalues"] == 41
+
+
+def test_other_estimates_agree_on_a_power_law():
+    x = np.sort((1 - np.random.default_rng(89).random(3000)) ** (-1 / 1.5))
+    row = estimate(x, len(x), Rule())
+    assert row["alpha_kernel"] == pytest.approx(2.5, abs=4 * row["alpha_kernel_stderr"])
+    assert row["alpha_moments"] == pytest.approx(2.5, abs=4 * row["alpha_moments_stderr"])
+    assert row["alpha_bounded"] == pytest.approx(2.5, abs=4 * row["alpha_bounded_stderr"])
+    assert all(row[f"alpha_{name}_stderr"] < 0.12 for name in ("kernel", "moments", "bounded"))
+
+
+def test_windows_give_the_estimate_of_their_upper_half():
+    windows = np.arange(1.0, 201)
+    row = fit_spectrum(dataclasses.replace(gaussian(), windows=windows), bootstrap=0)
+    assert row["alpha_farms"] == pytest.approx(hill(windows, 100))
 
 
 def test_null():

@@ -2,14 +2,25 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
-from htsr.tails.bootstrap import alpha_interval, goodness_of_fit
-from htsr.tails.power_law import Rule, distinct, fit_power_law
+from htsr.tails.bootstrap import alpha_interval, goodness_of_fit, resampled_fits
+from htsr.tails.power_law import DEFAULT, Rule, distinct, fit_power_law
 from htsr.tails.search import refit
 
 
 def pareto(rng, n, alpha):
     return np.sort((1 - rng.random(n)) ** (-1 / (alpha - 1)))
+
+
+def interval(x, rng, rule=DEFAULT, resamples=200):
+    fit = fit_power_law(x, rule)
+    return alpha_interval(fit.alpha, resampled_fits(x, fit, rule, resamples, rng)[0])
+
+
+def p_value(x, rule, resamples, rng):
+    fit = fit_power_law(x, rule)
+    return goodness_of_fit(fit.ks_distance, resampled_fits(x, fit, rule, resamples, rng)[1])
 
 
 @pytest.mark.parametrize("rule", [Rule(), Rule("left", 2), Rule("left", 2, True)])
@@ -47,15 +58,26 @@ def test_resampled_tails_follow_the_law():
     assert slopes.mean() == pytest.approx(2.0, abs=0.03) and slopes.std() == pytest.approx(2 / np.sqrt(500), rel=0.15)
 
 
+def test_the_interval_corrects_the_bias_of_the_resamples():
+    """Resamples f(z) of an estimate f(0.3) with f increasing and z normal: Efron's interval is f(0.6 ± 1.96)."""
+    z = stats.norm.ppf((np.arange(20000) + 0.5) / 20000)
+    low, high = alpha_interval(2 + np.exp(0.3), 2 + np.exp(z))
+    assert (low, high) == pytest.approx((2 + np.exp(0.6 - 1.96), 2 + np.exp(0.6 + 1.96)), rel=2e-3)
+    middle = alpha_interval(3.0, 2 + np.exp(z))  # no bias: the percentiles
+    assert middle == pytest.approx(tuple(2 + np.exp([-1.96, 1.96])), rel=2e-3)
+    low, high = alpha_interval(9.0, np.linspace(2, 4, 101))  # beyond all resamples: their upper end
+    assert 3.9 < low < high <= 4
+
+
 def test_intervals_cover_the_truth():
-    """By simulation 89 to 98 % of the 95 % intervals hold the exponent of Pareto samples of 64 to 1000 values."""
+    """By simulation 92 to 97 % of the 95 % intervals hold the exponent; with a body as sharp as this one 95 %."""
     rng, held, widths = np.random.default_rng(53), 0, []
     for _ in range(100):
         x = np.sort(np.concatenate([rng.random(100), pareto(rng, 100, 3.0)]))
-        low, high = alpha_interval(x, Rule(), 200, rng)
+        low, high = interval(x, rng)
         held += low <= 3.0 <= high
         widths.append(high - low)
-    assert held >= 85
+    assert 88 <= held < 100
     fit = fit_power_law(x)
     assert np.median(widths) > 2 * 1.96 * fit.alpha_stderr  # wider than with xmin known
 
@@ -64,8 +86,7 @@ def test_goodness_of_fit_has_its_level_and_power():
     rng = np.random.default_rng(59)
 
     def p_values(draw, rule, count=80):
-        samples = (np.sort(draw()) for _ in range(count))
-        return np.array([goodness_of_fit(x, fit_power_law(x, rule), rule, 99, rng) for x in samples])
+        return np.array([p_value(np.sort(draw()), rule, 99, rng) for _ in range(count)])
 
     p = p_values(lambda: pareto(rng, 150, 2.5), Rule())
     assert np.mean(p <= 0.1) <= 0.2 and 0.4 <= p.mean() <= 0.75 and p.max() > 0.95
@@ -77,19 +98,19 @@ def test_goodness_of_fit_has_its_level_and_power():
 def test_p_value_counts_itself():
     rng = np.random.default_rng(61)
     x = np.sort(rng.exponential(size=400))
-    rule = Rule(min_tail=350)
-    assert goodness_of_fit(x, fit_power_law(x, rule), rule, 49, rng) == pytest.approx(1 / 50)
+    assert p_value(x, Rule(min_tail=350), 49, rng) == pytest.approx(1 / 50)
+    assert goodness_of_fit(0.2, np.array([0.1, 0.2, 0.3])) == 3 / 4
 
 
 def test_no_resamples_no_numbers():
     x = pareto(np.random.default_rng(67), 100, 2.5)
     rng = np.random.default_rng(0)
-    assert np.isnan(alpha_interval(x, Rule(), 0, rng)).all()
-    assert np.isnan(goodness_of_fit(x, fit_power_law(x), Rule(), 0, rng))
+    assert np.isnan(interval(x, rng, resamples=0)).all()
+    assert np.isnan(p_value(x, Rule(), 0, rng))
 
 
 def test_blocks_do_not_change_the_answer(monkeypatch):
     x = pareto(np.random.default_rng(71), 100, 2.5)
-    one = alpha_interval(x, Rule(), 30, np.random.default_rng(1))
+    one = interval(x, np.random.default_rng(1), resamples=30)
     monkeypatch.setattr("htsr.tails.bootstrap._BLOCK", 700)
-    assert alpha_interval(x, Rule(), 30, np.random.default_rng(1)) == one
+    assert interval(x, np.random.default_rng(1), resamples=30) == one

@@ -8,17 +8,21 @@ import pytest
 from scipy import integrate, optimize, special
 
 from htsr.tails.rivals import (
+    BEST_FITS,
     _cut_normal,
+    _tilted_moments,
     best_fit,
     compare,
     exponential_log_pdf,
     fit_exponential,
     fit_lognormal,
+    fit_stretched_exponential,
     fit_truncated_power_law,
     log_normalizer,
     lognormal_log_pdf,
     nested,
     power_law_log_pdf,
+    stretched_exponential_log_pdf,
     truncated_power_law_log_pdf,
     vuong,
 )
@@ -64,6 +68,8 @@ def test_densities_integrate_to_one(xmin):
         lambda x: lognormal_log_pdf(x, np.log(xmin) + 0.7, 0.9, xmin),
         lambda x: lognormal_log_pdf(x, np.log(xmin) - 9, 2.0, xmin),
         lambda x: exponential_log_pdf(x, 2 / xmin, xmin),
+        lambda x: stretched_exponential_log_pdf(x, 2 / xmin, 0.4, xmin),
+        lambda x: stretched_exponential_log_pdf(x, 0.3 / xmin, 1.7, xmin),
     ):
         total, _ = integrate.quad(lambda t, f=log_pdf: np.exp(f(xmin * np.exp(t)) + t) * xmin, 0, 40, limit=400)
         assert total == pytest.approx(1, abs=1e-7)
@@ -116,6 +122,16 @@ def test_fits_are_maxima_of_the_likelihood():
                 if not np.isnan(mu):
                     near = lognormal_log_pdf(x, mu + 1e-3 * m * sigma, sigma * (1 + 1e-3 * (s - 1)), xmin).sum()
                     assert ours >= near - 1e-6
+        rate, beta = fit_stretched_exponential(x, xmin)
+        # The lognormal's condition as well: beyond it the power law is the best of both families.
+        assert np.isnan(beta) == np.isnan(rate) and np.isnan(beta) >= np.isnan(mu)
+        ours = limit if np.isnan(beta) else stretched_exponential_log_pdf(x, rate, beta, xmin).sum()
+        assert ours >= limit - 1e-7 * abs(limit)
+        for factor in (0.9, 0.999, 1.001, 1.1):
+            for power in (0.9, 0.999, 1.001, 1.1):
+                if not np.isnan(beta):
+                    near = stretched_exponential_log_pdf(x, rate * factor ** (1 / beta), beta * power, xmin).sum()
+                    assert ours >= near - 1e-7 * abs(near)
         rate = fit_exponential(x, xmin)
         assert all(
             exponential_log_pdf(x, rate, xmin).sum() >= exponential_log_pdf(x, f * rate, xmin).sum() for f in (0.9, 1.1)
@@ -147,6 +163,34 @@ def test_a_lognormal_tail_that_is_a_power_law_has_no_parameters():
     assert (row["lognormal_ratio"], row["lognormal_p"]) == (0.0, 1.0)
 
 
+@pytest.mark.parametrize("beta", [0.3, 0.8, 1.0, 2.5])
+def test_recovers_a_stretched_exponential(beta):
+    x = 2e5 * np.random.default_rng(83).weibull(beta, 40000)
+    tail = x[x >= 1e5]
+    rate, found = fit_stretched_exponential(tail, 1e5)
+    assert (2e5 * rate, found) == pytest.approx((1.0, beta), rel=0.1)
+
+
+def test_a_stretched_tail_that_is_a_power_law_has_no_parameters():
+    x = np.exp(np.array([0.0, 0.1, 0.2, 5.0]))
+    assert np.isnan(fit_stretched_exponential(x, 1.0)).all()
+    # Just inside: so near to the power law that its scale is no number.
+    assert np.isnan(fit_stretched_exponential(np.exp([0.0, 0.0, 1.0, 1.0 + 1e-9, 2 + 5**0.5]), 1.0)).all()
+
+
+@pytest.mark.parametrize("beta", [0.0, 1e-6, 0.05, 0.11, 3.0, 900.0])
+def test_tilted_moments(beta):
+    t = np.array([0.0, 0.02, 0.3, 0.3, 1.0])
+
+    def moment(p):
+        with mpmath.workdps(40):
+            parts = [mpmath.quad(lambda u: u**p * mpmath.exp(beta * (u - 1)), [0, v / 2, v]) for v in t]
+            return mpmath.fsum(parts)
+
+    expected = [float(moment(p) / moment(0)) for p in (1, 2)]
+    assert _tilted_moments(t, beta) == pytest.approx(expected, rel=1e-10)
+
+
 def test_vuong():
     differences = np.array([0.5, -0.1, 0.3, 0.2, -0.4])
     ratio, p = vuong(differences)
@@ -165,7 +209,11 @@ def test_comparisons_agree_with_the_powerlaw_package():
         fit = powerlaw.Fit(x, xmin=2.0, parameter_ranges={"alpha": [1, None]}, verbose=0)
         theirs = {
             rival: fit.distribution_compare(name, "power_law", normalized_ratio=True, nested=False)
-            for rival, name in (("exponential", "exponential"), ("lognormal", "lognormal"))
+            for rival, name in (
+                ("exponential", "exponential"),
+                ("stretched", "stretched_exponential"),
+                ("lognormal", "lognormal"),
+            )
         }
         their_truncated = fit.truncated_power_law
     ours = compare(x, 2.0, fit.power_law.alpha)
@@ -173,6 +221,12 @@ def test_comparisons_agree_with_the_powerlaw_package():
         assert ours[f"{rival}_ratio"] == pytest.approx(ratio, abs=5e-3)
         assert ours[f"{rival}_p"] == pytest.approx(p, abs=5e-3)
     assert ours["exponential_lambda"] == pytest.approx(fit.exponential.Lambda, rel=1e-3)
+    stretched = fit.stretched_exponential
+    assert ours["stretched_beta"] == pytest.approx(stretched.beta, rel=2e-3)
+    likelihood = stretched_exponential_log_pdf(x, stretched.Lambda, stretched.beta, 2.0)
+    np.testing.assert_allclose(likelihood, stretched.loglikelihoods(x), rtol=1e-9)
+    best = stretched_exponential_log_pdf(x, ours["stretched_lambda"], ours["stretched_beta"], 2.0)
+    assert best.sum() >= likelihood.sum()
     # Its optimizer stops at the edge of α's range; its density is the same.
     alpha, rate = their_truncated.alpha, their_truncated.Lambda
     likelihood = truncated_power_law_log_pdf(x, alpha, rate, 2.0)
@@ -193,17 +247,18 @@ def test_the_nested_test_errs_as_often_as_it_says():
 
 
 @pytest.mark.parametrize(
-    ("tpl", "exponential", "lognormal", "expected"),
+    ("tests", "expected"),
     [
-        ((2, 0.05), (9, 0.001), (9, 0.001), "TPL"),
-        ((2, 0.051), (2, 0.05), (9, 0.001), "exponential"),
-        ((2, 0.051), (-2, 0.04), (1.97, 0.049), "lognormal"),
-        ((0, 1.0), (-3, 0.001), (-3, 0.001), "PL"),
-        ((1, 0.1), (1, 0.3), (1, 0.3), "PL"),
+        (((2, 0.05), (9, 0.001), (9, 0.001), (9, 0.001)), "TPL"),
+        (((2, 0.051), (2, 0.05), (9, 0.001), (9, 0.001)), "exponential"),
+        (((2, 0.051), (-2, 0.04), (2, 0.05), (9, 0.001)), "stretched exponential"),
+        (((2, 0.051), (-2, 0.04), (2, 0.051), (1.97, 0.049)), "lognormal"),
+        (((0, 1.0), (-3, 0.001), (-3, 0.001), (-3, 0.001)), "PL"),
+        (((1, 0.1), (1, 0.3), (1, 0.3), (1, 0.3)), "PL"),
     ],
 )
-def test_rule_of_the_best_fit(tpl, exponential, lognormal, expected):
-    assert best_fit({"tpl": tpl, "exponential": exponential, "lognormal": lognormal}) == expected
+def test_rule_of_the_best_fit(tests, expected):
+    assert best_fit(dict(zip(("tpl", "exponential", "stretched", "lognormal"), tests, strict=True))) == expected
 
 
 def test_best_fit_of_samples():
@@ -223,7 +278,7 @@ def test_ratios_do_not_depend_on_the_scale():
         alpha = 1 + len(x) / np.log(x / x.min()).sum()
         one, other = compare(x, x.min(), alpha), compare(x * 2.0**30, x.min() * 2.0**30, alpha)
         assert one["best_fit"] == other["best_fit"] and one["tpl_alpha"] == pytest.approx(other["tpl_alpha"], abs=1e-9)
-        for key in ("tpl_ratio", "tpl_p", "lognormal_ratio", "lognormal_p", "exponential_ratio", "exponential_p"):
+        for key in (f"{rival}_{what}" for rival in BEST_FITS for what in ("ratio", "p")):
             assert one[key] == pytest.approx(other[key], rel=1e-6, abs=1e-6)
 
 

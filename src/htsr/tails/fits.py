@@ -8,15 +8,20 @@ from typing import Any
 import numpy as np
 
 from htsr.spectra.spectrum import Spectrum
-from htsr.tails.bootstrap import alpha_interval, goodness_of_fit
+from htsr.tails.bootstrap import alpha_interval, goodness_of_fit, resampled_fits
+from htsr.tails.bounded import fit_bounded
+from htsr.tails.estimators import kernel_path, moments_path
 from htsr.tails.power_law import POWERLAW_PACKAGE, Rule, fit_power_law, hill, usable
 from htsr.tails.rivals import compare
 
 COLUMNS = [
     *("layer", "kind", "n", "m", "q", "n_eigenvalues"),
     *("alpha", "alpha_stderr", "alpha_low", "alpha_high", "xmin", "xmax", "ks_distance", "n_tail", "p_value"),
-    *("alpha_hill", "tpl_alpha", "tpl_lambda", "lognormal_mu", "lognormal_sigma", "exponential_lambda"),
-    *("tpl_ratio", "tpl_p", "lognormal_ratio", "lognormal_p", "exponential_ratio", "exponential_p", "best_fit"),
+    *("alpha_hill", "alpha_farms", "alpha_moments", "alpha_moments_stderr", "alpha_kernel", "alpha_kernel_stderr"),
+    *("alpha_bounded", "alpha_bounded_stderr", "xmin_bounded"),
+    *("tpl_alpha", "tpl_lambda", "lognormal_mu", "lognormal_sigma", "exponential_lambda"),
+    *("stretched_lambda", "stretched_beta", "tpl_ratio", "tpl_p", "lognormal_ratio", "lognormal_p"),
+    *("exponential_ratio", "exponential_p", "stretched_ratio", "stretched_p", "best_fit"),
     *("alpha_null", "alpha_null_std", "alpha_null_z", "alpha_null_p", "n_null", "alpha_null_all", "status"),
 ]
 
@@ -36,7 +41,7 @@ def fit_spectrum(
 
     backend: see `fit_power_law`; ks, min_tail, cut_at_xmax: see `Rule`. With `backend` powerlaw, the resamples and the
     null are fitted by the exact search under that package's rule, where both agree.
-    drop_smallest, min_eigenvalue: see `usable`. bootstrap: resamples for the interval, and as many for p_value.
+    drop_smallest, min_eigenvalue: see `usable`. bootstrap: resamples, the same ones for the interval and p_value.
     Seeded by (seed, the spectrum's name).
     """
     row = {"layer": spectrum.name, **{key: getattr(spectrum, key) for key in ("kind", "n", "m", "q", "status")}}
@@ -53,17 +58,41 @@ def fit_spectrum(
     if fit.status != "ok":
         return row
     rng = np.random.default_rng([seed, zlib.crc32(spectrum.name.encode())])
-    low, high = alpha_interval(x, rule, bootstrap, rng)
+    alphas, distances = resampled_fits(x, fit, rule, bootstrap, rng)
+    low, high = alpha_interval(fit.alpha, alphas)
     null = [fit_power_law(usable(v, spectrum.n, drop_smallest, min_eigenvalue), rule).alpha for v in spectrum.null]
     return {
         **row,
         **asdict(fit),
         "alpha_low": low,
         "alpha_high": high,
-        "p_value": goodness_of_fit(x, fit, rule, bootstrap, rng),
+        "p_value": goodness_of_fit(fit.ks_distance, distances),
         "alpha_hill": hill(x),
+        "alpha_farms": hill(usable(spectrum.windows, spectrum.n)),
+        **estimate(x, fit.n_tail, rule),
         **compare(x[x >= fit.xmin], fit.xmin, fit.alpha),
         **compare_with_null(fit.alpha, null),
+    }
+
+
+def estimate(x: np.ndarray, n_tail: int, rule: Rule) -> dict[str, float]:
+    """Other estimates of α with their standard errors, which take the choice of the tail for given.
+
+    alpha_moments, alpha_kernel: from the power law's tail, its smallest value being the threshold (the double bootstrap
+    of `htsr.tails.estimators.choose_k` would find a k of their own, at several times the cost of the whole row).
+    alpha_bounded, xmin_bounded: of the law that ends at the largest value, fitted to a tail of its own.
+    """
+    with np.errstate(invalid="ignore", over="ignore"):
+        moments, kernel = (path(x[-n_tail:]).at(n_tail - 1) for path in (moments_path, kernel_path))
+    bounded = fit_bounded(x, rule)
+    return {
+        "alpha_moments": moments.alpha,
+        "alpha_moments_stderr": moments.stderr,
+        "alpha_kernel": kernel.alpha,
+        "alpha_kernel_stderr": kernel.stderr,
+        "alpha_bounded": bounded.alpha,
+        "alpha_bounded_stderr": bounded.alpha_stderr,
+        "xmin_bounded": bounded.xmin,
     }
 
 

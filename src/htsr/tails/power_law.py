@@ -73,6 +73,15 @@ def distinct(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.log(values / values[-1]), np.append(below, len(x))
 
 
+def unusable(x: np.ndarray, least: int) -> str | None:
+    """Why no tail of `least` values can be fitted to an ascending sample, if none can."""
+    if len(x) and not (np.isfinite(x[-1]) and x[0] > 0 and x[0] / x[-1] > 0):
+        return "values are not finite and positive"
+    if len(x) < least:
+        return f"too few values: {len(x)} where a tail needs {least}"
+    return "all values are equal" if x[0] == x[-1] else None
+
+
 def fit_power_law(x: np.ndarray, rule: Rule = DEFAULT, backend: str = "exact") -> PowerLaw:
     """Fit a power law to the tail of a sample, xmin by the rule of CSN09.
 
@@ -81,13 +90,9 @@ def fit_power_law(x: np.ndarray, rule: Rule = DEFAULT, backend: str = "exact") -
     opened, which has its own rule (`POWERLAW_PACKAGE`).
     """
     x = np.sort(np.asarray(x, float))
-    if len(x) and not (np.isfinite(x[-1]) and x[0] > 0 and x[0] / x[-1] > 0):
-        return PowerLaw(status="values are not finite and positive")
     least = max(rule.min_tail, 2)
-    if len(x) < least:
-        return PowerLaw(status=f"too few values: {len(x)} where a tail needs {least}")
-    if x[0] == x[-1]:
-        return PowerLaw(status="all values are equal")
+    if status := unusable(x, least):
+        return PowerLaw(status=status)
     if backend == "powerlaw":
         alpha, xmin, distance = _fit_package(x)
     else:

@@ -6,9 +6,17 @@ Fits work on y = x/xmin and t = ln y, so that the answer does not depend on the 
 import functools
 import math
 
+import numba
 import numpy as np
 
 SIGNIFICANCE = 0.05
+# Rivals in the order in which they are asked, with their names in the column best_fit.
+BEST_FITS = {
+    "tpl": "TPL",
+    "exponential": "exponential",
+    "stretched": "stretched exponential",
+    "lognormal": "lognormal",
+}
 _DROP = 42.0  # integrals end where the integrand is e^-42 of its start: below double precision
 _LIMIT = 1e3  # ln(xmin/e^mu)/sigma beyond which a lognormal tail is a power law for any sample
 
@@ -37,6 +45,12 @@ def lognormal_log_pdf(x, mu, sigma, xmin):
 def exponential_log_pdf(x, rate, xmin):
     """ln of Λ e^(-Λ(x - xmin)), Λ = rate."""
     return math.log(rate) - rate * (np.asarray(x) - xmin)
+
+
+def stretched_exponential_log_pdf(x, rate, beta, xmin):
+    """ln of βΛ(Λx)^(β-1) e^((Λ xmin)^β - (Λx)^β), Λ = rate (CSN09, table 2.1): the tail of Weibull's law."""
+    t, log_scale = np.log(np.asarray(x) / xmin), beta * (math.log(rate) + math.log(xmin))
+    return math.log(beta) + log_scale + (beta - 1) * t - math.exp(log_scale) * np.expm1(beta * t) - math.log(xmin)
 
 
 def log_normalizer(alpha, x):
@@ -119,6 +133,38 @@ def fit_exponential(tail, xmin):
     return float(1 / np.mean(np.asarray(tail) - xmin))
 
 
+def fit_stretched_exponential(tail, xmin):
+    """(Λ, β) of the stretched exponential of greatest likelihood with β > 0, for numbers tail >= xmin.
+
+    For given β, (Λ xmin)^β = 1/<y^β - 1>, y = x/xmin. What is left of the log-likelihood of a datum is then, but for
+    constants, β<t> - ln ∫ e^(βu) S(u) du with S(u) the share of t = ln y above u: the second term is a cumulant
+    generating function, so that there is one maximum, where the tilted mean of u is <t>. It lies at β > 0 where
+    <t²> < 2<t>²; else, and where β is so small that Λ overflows, the answer is (NaN, NaN): the limit β -> 0 with
+    β(Λ xmin)^β fixed is the power law itself.
+    """
+    t = np.log(np.asarray(tail) / xmin)
+    unit = float(t.max())
+    t /= unit
+    mean = float(t.mean())
+    if np.mean((t / mean) ** 2) >= 2:
+        return math.nan, math.nan
+    low, high, beta = 0.0, math.inf, 0.0
+    for _ in range(200):
+        first, second = _tilted_moments(t, beta)
+        low, high = (beta, high) if first < mean else (low, beta)
+        step = (mean - first) / (second - first**2)
+        if abs(step) <= 1e-10 * beta:
+            break
+        beta += step
+        if not low < beta < high:
+            beta = (low + high) / 2 if math.isfinite(high) else 2 * low + 1
+    log_rate = -math.log(float(np.expm1(beta * t).mean())) / beta * unit if beta * unit else math.inf
+    log_rate -= math.log(xmin)
+    if not abs(log_rate) < 700:
+        return math.nan, math.nan
+    return math.exp(log_rate), beta / unit
+
+
 def vuong(differences):
     """(ratio, p) of Vuong's test for laws that are not nested (Vuong 1989; CSN09, appendix C).
 
@@ -147,11 +193,11 @@ def nested(differences):
 
 
 def best_fit(tests):
-    """`TPL` where it is significantly better than the power law, else `exponential`, else `lognormal`, else `PL`.
+    """The first of `BEST_FITS` that is significantly better than the power law, else `PL`.
 
-    tests: (ratio, p) against the power law by the names tpl, exponential, lognormal.
+    tests: (ratio, p) against the power law by the names tpl, exponential, stretched, lognormal.
     """
-    for name, label in (("tpl", "TPL"), ("exponential", "exponential"), ("lognormal", "lognormal")):
+    for name, label in BEST_FITS.items():
         ratio, p = tests[name]
         if ratio > 0 and p <= SIGNIFICANCE:
             return label
@@ -159,19 +205,24 @@ def best_fit(tests):
 
 
 def compare(tail, xmin, alpha):
-    """Fit the three rivals to tail >= xmin and hold each against the power law with exponent alpha.
+    """Fit the four rivals to tail >= xmin and hold each against the power law with exponent alpha.
 
-    Returns a dict: tpl_alpha, tpl_lambda, lognormal_mu, lognormal_sigma, exponential_lambda, ratio and p of each
-    (positive ratios favour the rival; `nested` for the truncated power law, `vuong` for the others), best_fit.
+    Returns a dict: tpl_alpha, tpl_lambda, lognormal_mu, lognormal_sigma, exponential_lambda, stretched_lambda,
+    stretched_beta, ratio and p of each (positive ratios favour the rival; `nested` for the truncated power law, `vuong`
+    for the others), best_fit.
     """
     base = power_law_log_pdf(tail, alpha, xmin)
     tpl_alpha, tpl_rate = fit_truncated_power_law(tail, xmin)
     mu, sigma = fit_lognormal(tail, xmin)
     rate = fit_exponential(tail, xmin)
+    stretched_rate, beta = fit_stretched_exponential(tail, xmin)
     on_edge = np.zeros(len(base))
     tests = {
         "tpl": nested(truncated_power_law_log_pdf(tail, tpl_alpha, tpl_rate, xmin) - base if tpl_rate else on_edge),
         "exponential": vuong(exponential_log_pdf(tail, rate, xmin) - base),
+        "stretched": vuong(
+            on_edge if math.isnan(beta) else stretched_exponential_log_pdf(tail, stretched_rate, beta, xmin) - base
+        ),
         "lognormal": vuong(on_edge if math.isnan(mu) else lognormal_log_pdf(tail, mu, sigma, xmin) - base),
     }
     return {
@@ -180,6 +231,8 @@ def compare(tail, xmin, alpha):
         "lognormal_mu": mu,
         "lognormal_sigma": sigma,
         "exponential_lambda": rate,
+        "stretched_lambda": stretched_rate,
+        "stretched_beta": beta,
         **{f"{name}_ratio": ratio for name, (ratio, _) in tests.items()},
         **{f"{name}_p": p for name, (_, p) in tests.items()},
         "best_fit": best_fit(tests),
@@ -226,3 +279,29 @@ def _cut_normal(z):
         return d, e / d
     d = math.exp(-z * z / 2) / (math.sqrt(math.pi / 2) * math.erfc(z / math.sqrt(2))) - z
     return d, (1 - z * d) / d**2
+
+
+@numba.njit(cache=True)
+def _tilted_moments(t, beta):
+    """First two moments of u with density e^(βu) S(u), S(u) the share of the numbers t (0 to 1) that exceed u.
+
+    Each t adds the integrals of u^p e^(βu) from 0 to t, which are t^(p+1) e^(βt) h_p(βt) with
+    h_p(z) = ∫₀¹ v^p e^(-z(1-v)) dv = (1 - p h_(p-1)(z))/z = Σ_j (-z)^j p!/(p + j + 1)!, the sum where 1/z cancels.
+    """
+    total, first, second = 0.0, 0.0, 0.0
+    for v in t:
+        z, weight = beta * v, v * math.exp(beta * (v - 1))
+        if z < 0.1:
+            h0 = h1 = h2 = 0.0
+            for j in range(9, -1, -1):
+                h0 = (1 - z * h0) / (j + 1)
+                h1 = (1 - z * h1) / (j + 2)
+                h2 = (1 - z * h2) / (j + 3)
+        else:
+            h0 = -math.expm1(-z) / z
+            h1 = (1 - h0) / z
+            h2 = (1 - 2 * h1) / z
+        total += weight * h0
+        first += weight * v * h1
+        second += weight * v * v * h2
+    return first / total, second / total

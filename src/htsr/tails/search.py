@@ -74,29 +74,24 @@ def _distance(logs, below, i, s, limit, left, cut, witness, gaps):
 
 
 @numba.njit(cache=True)
-def best_tail(logs, below, min_tail, left, cut):
-    """The start of the tail with the least Kolmogorov-Smirnov distance (Clauset, Shalizi, Newman 2009, sec. 3.3).
-
-    Every distinct value but the largest is a candidate if at least min_tail data are not smaller. left: compare
-    with the left limits of the empirical CDF only, not with both limits. cut: with F(t)/F(largest t), the law cut off
-    at the largest value, though s is that of the whole law. Of equal distances the longest tail wins.
-    Returns (index into logs, s = α - 1, distance); the index is -1 where there is no candidate.
-
-    The answer is that of the full search: a candidate is left only once it is known to be farther off than the best.
-    """
-    last = len(logs) - 2
-    n = below[-1]
+def _tails(logs, below, min_tail):
+    """Σ ln(x/xmin) over the tail of each candidate, summed from its end: all terms are positive, nothing cancels."""
+    last, n, total = len(logs) - 2, below[-1], 0.0
+    sums = np.empty(max(last + 1, 0))
+    for i in range(last, -1, -1):
+        total += (n - below[i + 1]) * (logs[i + 1] - logs[i])
+        sums[i] = total
     while last >= 0 and n - below[last] < min_tail:
         last -= 1
-    best, slope, least = -1, np.nan, np.inf
+    return sums[: last + 1]
+
+
+@numba.njit(cache=True)
+def _least_distance(logs, below, slopes, left, cut):
+    """The candidate with the least distance; it is left only once it is known to be farther off than the best."""
+    last, best, slope, least = len(slopes) - 1, -1, np.nan, np.inf
     if last < 0:
         return best, slope, least
-    slopes = np.empty(last + 1)
-    total = 0.0  # Σ ln(x/xmin) over the tail, summed from its end: all terms are positive, nothing cancels
-    for i in range(len(logs) - 2, -1, -1):
-        total += (n - below[i + 1]) * (logs[i + 1] - logs[i])
-        if i <= last:
-            slopes[i] = (n - below[i]) / total
     gaps = np.empty((256, 4))
     stride = max(1, last // _PROBES)
     probes = last // stride + 1
@@ -109,6 +104,56 @@ def best_tail(logs, below, min_tail, left, cut):
         if distance < least or (distance == least and i < best):
             best, slope, least = i, slopes[i], distance
     return best, slope, least
+
+
+@numba.njit(cache=True)
+def best_tail(logs, below, min_tail, left, cut):
+    """The start of the tail with the least Kolmogorov-Smirnov distance (Clauset, Shalizi, Newman 2009, sec. 3.3).
+
+    Every distinct value but the largest is a candidate if at least min_tail data are not smaller. left: compare
+    with the left limits of the empirical CDF only, not with both limits. cut: with F(t)/F(largest t), the law cut off
+    at the largest value, though s is that of the whole law. Of equal distances the longest tail wins.
+    Returns (index into logs, s = α - 1, distance); the index is -1 where there is no candidate.
+
+    The answer is that of the full search.
+    """
+    slopes = _tails(logs, below, min_tail)
+    for i in range(len(slopes)):
+        slopes[i] = (below[-1] - below[i]) / slopes[i]
+    return _least_distance(logs, below, slopes, left, cut)
+
+
+@numba.njit(cache=True)
+def best_bounded_tail(logs, below, min_tail, left):
+    """As `best_tail` for the power law that ends at the largest value, s from the other values; min_tail >= 2."""
+    slopes = _tails(logs, below, min_tail)
+    for i in range(len(slopes)):
+        length = logs[-1] - logs[i]
+        slopes[i] = bounded_slope((slopes[i] - length) / (below[-1] - below[i] - 1), length)[0]
+    return _least_distance(logs, below, slopes, left, True)
+
+
+@numba.njit(cache=True)
+def bounded_slope(mean, length):
+    """(s, variance of t) of the density ∝ e^(-st) on 0 <= t <= length that has the given mean.
+
+    1/s - length/(e^(s·length) - 1) = mean (Aban, Meerschaert, Panorska 2006, theorem 2); s < 0 where the mean is beyond
+    the middle. With a = |s|·length the left side falls, is convex and larger than length/(a + 2), so that Newton's
+    iteration from there on rises to the root.
+    """
+    share = max(min(mean / length, 1 - mean / length), 1e-6)
+    a = max(1 / share - 2, 1e-8)
+    for _ in range(100):
+        if a < 0.02:
+            value, slope = 0.5 - a / 12 + a**3 / 720, -1 / 12 + a * a / 240
+        else:
+            rest = -math.expm1(-a)
+            value, slope = 1 / a - math.exp(-a) / rest, math.exp(-a) / (rest * rest) - 1 / (a * a)
+        step = (share - value) / slope
+        a = max(a + step, 1e-8)
+        if not step > 1e-12 * a:
+            break
+    return math.copysign(a, length - 2 * mean) / length, -slope * length**2
 
 
 @numba.njit(cache=True)
