@@ -1,0 +1,46 @@
+"""Draw the exponent of selected spectra as a function of the number of eigenvalues that it is taken from."""
+
+import logging
+from dataclasses import dataclass
+
+from omegaconf import MISSING
+
+from htsr.config import PlotEsd
+from htsr.errors import InputError
+from htsr.figures import esd, stability, style
+from htsr.files import Arrays, read_table
+from htsr.spectra.spectrum import from_arrays
+from htsr.stage import stage
+
+log = logging.getLogger("htsr.plot_stability")
+
+
+@dataclass
+class PlotStabilityJob(PlotEsd):
+    """Of each shown model its printed name, compute_esd file and fit_power_law file; `models` chooses them."""
+
+    names: list[str] = MISSING
+    spectra: list[str] = MISSING
+    fits: list[str] = MISSING
+    pdf: str = MISSING
+    png: str = MISSING
+    csv: str = MISSING
+
+
+@stage(PlotStabilityJob)
+def main(job: PlotStabilityJob) -> None:
+    if not len(job.names) == len(job.spectra) == len(job.fits):
+        raise InputError("plot_stability: names, spectra and fits are lists of one length: one entry a model")
+    shown, without = [], []
+    for name, spectra, fits in zip(job.names, job.spectra, job.fits, strict=True):
+        table, arrays = read_table(fits), Arrays(spectra)
+        chosen = esd.choose(table, job.layers_per_model)
+        shown += esd.pick(name, from_arrays(arrays, arrays.header), table, chosen)
+        without += [] if chosen else [name]
+    figure, drawn = stability.draw(shown, without)
+    style.save(figure, drawn, job.pdf, job.png, job.csv)
+    log.info("drew %d panels", drawn["panel"].nunique())
+
+
+if __name__ == "__main__":
+    main()
