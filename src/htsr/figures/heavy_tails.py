@@ -25,7 +25,7 @@ from htsr.statistics.samples import (
 
 ASPECT = 3  # that of the published figure
 MU = (1.0, 3.0, 5.0)  # one of each class: below 2, between 2 and 4, above 4
-KAPPA = (1.0, 4.0, 16.0)
+KAPPA = (2.0, 3.0, 4.0)
 
 _BANDS = (  # title, law, its flags, the parameter that varies, the values wanted
     ("Pareto, random signs", "pareto", {"signed": True}, "mu", MU),

@@ -73,7 +73,8 @@ def _spectrum(axis: Axes, table: pd.DataFrame, spectra: Mapping) -> list[dict]:
     axis.axvline(position, color=style.COLORS[2], linestyle="--", linewidth=0.9, label="predicted position")
     drawn += rows("spectrum", "predicted position", position, np.nan)
     axis.set(xlabel=r"eigenvalue $\lambda$", ylabel="density", ylim=(0, None))
-    axis.legend(loc="upper center")
+    gap = (row["lambda_plus"] + min([*spikes, position])) / 2  # between bulk and spikes
+    axis.legend(loc="upper center", bbox_to_anchor=(gap, 1), bbox_transform=axis.get_xaxis_transform())
     planted = style.counted(int(row["spikes"]), "signal") + f" of {row['strength']:g} times the threshold"
     _title(axis, "(a) Bulk and spikes", f"{row['n']} × {row['m']}, {planted}")
     return drawn
