@@ -93,7 +93,8 @@ def test_stages(tmp_path, monkeypatch, capsys):
     table = read_table(tmp_path / "a.csv")
     assert list(table) == COLUMNS and list(table["law"].unique()) == list(LAWS)
     files = {key: tmp_path / f"e.{key}" for key in ("pdf", "png", "csv")}
-    run(plot_estimators, validations=tmp_path / "a.csv", **files)
+    write_table(tmp_path / "one.csv", table[table["law"] == "pareto"])
+    run(plot_estimators, validations=tmp_path / "one.csv", **files)
     assert all(path.stat().st_size for path in files.values())
     write_table(tmp_path / "empty.csv", [], COLUMNS)
     run(plot_estimators, validations=tmp_path / "empty.csv", **files)
