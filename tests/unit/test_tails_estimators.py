@@ -249,7 +249,8 @@ def test_rows_of_validation():
     assert not rows.duplicated(["estimator", "interval"]).any() and "farms" not in set(rows.estimator)
     hill_row = rows[rows.estimator == "hill"].iloc[0]
     assert abs(hill_row.bias) < 0.6 and hill_row["std"] == pytest.approx(2 / math.sqrt(30), rel=0.6)
-    assert hill_row.rmse == pytest.approx(math.hypot(hill_row.bias, hill_row["std"]))
+    assert hill_row.rmse == pytest.approx(math.hypot(hill_row.bias, hill_row["std"] * math.sqrt(19 / 20)))
+    assert math.isnan(validate("pareto", 60, 3.0, 1, 20)[0]["std"])
     normal = rows[(rows.estimator == "power_law") & (rows.interval == "normal")].iloc[0]
     assert 0.6 <= normal.coverage <= 1 and 0 < normal.coverage_stderr < 0.12 and normal.failures == 0
 

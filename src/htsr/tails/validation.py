@@ -151,7 +151,11 @@ def validate(
         row = {"law": law, "n": n, "alpha": alpha, "estimator": estimator, "interval": interval}
         row |= {"replicates": replicates, "failures": replicates - len(value)}
         if len(value):
-            row |= {"bias": error.mean(), "median_bias": np.median(error), "std": value.std()}
+            row |= {
+                "bias": error.mean(),
+                "median_bias": np.median(error),
+                "std": value.std(ddof=1) if len(value) > 1 else math.nan,
+            }
             row["rmse"] = math.sqrt(np.mean(error**2))
         if ends.any():
             row |= _coverage(np.count_nonzero((low <= alpha) & (alpha <= high) & ends), np.count_nonzero(ends))
@@ -209,7 +213,8 @@ def _pooled(own: pd.DataFrame) -> Mapping[str, float]:
     slope, weight, own = slope[used], weight[used], own[used]
 
     def mean(values):
-        return float(np.average(values, weights=weight))
+        known = values.notna()  # no spread of a single sample, no interval
+        return float(np.average(values[known], weights=weight[known])) if known.any() else math.nan
 
     row |= {key: mean(own[key] / slope) for key in ("bias", "median_bias", "width")}
     row |= {key: math.sqrt(mean((own[key] / slope) ** 2)) for key in ("std", "rmse")}
