@@ -44,7 +44,9 @@ def ours(network: torch.nn.Module) -> list[dict[str, Any]]:
         spectrum = compute_spectrum(pool, info["layer"], info["kind"], found, "weightwatcher")
         x = usable(spectrum.eigenvalues, spectrum.n, min_eigenvalue=1e-5)
         fit = fit_power_law(x, Rule("left", 2))
-        rows.append({**measure(spectrum, fit.alpha), "alpha": fit.alpha, "alpha_hill": hill(x)})
+        rows.append(
+            {**measure(spectrum, {"alpha": fit.alpha, "xmin": fit.xmin}), "alpha": fit.alpha, "alpha_hill": hill(x)}
+        )
     return rows
 
 

@@ -53,13 +53,15 @@ def test_overrides_come_back_unchanged(root):
             {
                 "experiment": "cifar10",
                 "fit_power_law": {"bootstrap": 0},
-                "claims": {"odd": {"source": odd, "statement": odd, "test": "x", "arguments": {"a": [1, None, True]}}},
+                "claims": {
+                    "mine": {"odd": {"source": odd, "statement": odd, "test": "x", "arguments": {"a": [1, None, True]}}}
+                },
             }
         ),
     )
     assert config["fit_power_law"]["bootstrap"] == 0
-    assert config["claims"]["odd"]["statement"] == odd
-    assert config["claims"]["odd"]["arguments"] == {"a": [1, None, True]}
+    assert config["claims"]["mine"]["odd"]["statement"] == odd
+    assert config["claims"]["mine"]["odd"]["arguments"] == {"a": [1, None, True]}
 
 
 @pytest.mark.parametrize(
@@ -79,6 +81,12 @@ def test_overrides_come_back_unchanged(root):
         ("comparison={dense: nobody}", "nobody"),
         ("series=[]", "no models"),
         ("plot_esd={models: [nobody]}", "nobody"),
+        ("smoothing={mine: {model: mlp_w64_d3, method: magic}}", "magic"),
+        ("model_pairs={mine: [mlp_w64_d3]}", "names 1 models"),
+        ("ensembles={mine: {parts: {p: {law: gaussian, shape: [[4, 4]]}}}}", "shape"),
+        ("ensembles={mlp_w64_d3: {parts: {}}}", "'mlp_w64_d3' names a model and an ensemble"),
+        ("ensembles=[]", "needs ensembles"),
+        ("claims={mine: {alpha_in_range: {source: s, statement: t, test: x}}}", "'alpha_in_range'"),
         ("series={claim: {title: t, dataset: d, models: {m: {source: file, file: x}}}}", "'claim'"),
     ],
 )
@@ -88,6 +96,15 @@ def test_a_wrong_configuration_is_one_message(root, override, says):
         load(root / "config", as_overrides({key: yaml.safe_load(value)}))
     message = str(caught.value)
     assert says in message and message.startswith("config: ") and "\n" not in message
+
+
+def test_what_is_made_of_models_that_were_not_chosen_is_left_out(root):
+    chosen = {"smoothing": {"mine": {"model": "nobody"}}, "model_pairs": {"mine": ["mlp_w64_d3", "nobody"]}}
+    config = load(root / "config", as_overrides({"series": ["digits_mlp"], **chosen}))
+    assert config["smoothing"] and {entry["model"] for entry in config["smoothing"].values()} == {"mlp_w256_d3"}
+    assert config["model_pairs"] == {}
+    assert "smoothing.mine is left out: 'nobody' is no model of the chosen series" in config["left_out"]
+    assert load(root / "config", [])["left_out"] == []
 
 
 def test_duplicate_models_are_refused(root, tmp_path):

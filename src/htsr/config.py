@@ -61,6 +61,16 @@ class Backend(Enum):
     powerlaw = "powerlaw"
 
 
+class Truncation(Enum):
+    """Which singular values of a layer are kept (`htsr.stages.smooth_model`)."""
+
+    rank = "rank"
+    edge = "edge"
+    shrinkage = "shrinkage"
+    erg = "erg"
+    power_law = "power_law"
+
+
 @dataclass
 class Network:
     """An architecture of `htsr.networks`: units or filters of a layer, and layers with weights."""
@@ -123,6 +133,7 @@ class ExtractLayers:
 class ComputeEsd:
     normalization: Normalization = Normalization.one_over_n
     permutations: int = 39
+    windows: int = 3
     seed: int = 0
 
 
@@ -159,6 +170,37 @@ class SampleEnsemble:
 
 
 @dataclass
+class MeasureVectors:
+    seed: int = 0
+
+
+@dataclass
+class CompareModels:
+    """subspace: dimension of the compared subspaces, 0 for the number of spikes (the smaller of the two).
+
+    permutations: of the eigenvalues, and of the rows. variance: share that SVCCA keeps. examples: rows at most.
+    """
+
+    permutations: int = 99
+    subspace: int = 0
+    variance: float = 0.99
+    examples: int = 1024
+    seed: int = 0
+
+
+@dataclass
+class ValidateEstimators:
+    """replicates: samples of every size and exponent. matrices: of the law that is one of matrices."""
+
+    replicates: int = 40
+    matrices: int = 30
+    sizes: list[int] = field(default_factory=lambda: [50, 100, 200, 500, 1000, 2000, 5000])
+    exponents: list[float] = field(default_factory=lambda: [1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0])
+    resamples: int = 200
+    seed: int = 0
+
+
+@dataclass
 class RegressAccuracy:
     resamples: int = 2000
     level: float = 0.95
@@ -176,6 +218,12 @@ class JudgeClaims:
 class PlotEsd:
     models: list[str] = field(default_factory=list)
     layers_per_model: int = 1
+
+
+@dataclass
+class PlotSpikes:
+    overlap_samples: int = 10
+    seed: int = 0
 
 
 @dataclass
@@ -236,8 +284,9 @@ class Series:
 
 @dataclass
 class Claim:
-    """A published sentence and the statistic that decides it (`htsr.statistics.claims`)."""
+    """A published sentence and the statistic that decides it (`htsr.statistics.claims`); `paper` is where it is told."""
 
+    paper: str = ""
     source: str = MISSING
     statement: str = MISSING
     test: str = MISSING
@@ -264,11 +313,25 @@ class PublishedRegression:
 
 
 @dataclass
+class PublishedLine:
+    """A published straight line alpha = slope mu + intercept for N x M matrices, mu from mu_low to mu_high."""
+
+    source: str = MISSING
+    n: int = MISSING
+    m: int = MISSING
+    mu_low: float = MISSING
+    mu_high: float = MISSING
+    slope: float = MISSING
+    intercept: float = MISSING
+
+
+@dataclass
 class Published:
     """Published numbers to print beside ours."""
 
     models: dict[str, PublishedModel] = field(default_factory=dict)
     regressions: dict[str, PublishedRegression] = field(default_factory=dict)
+    lines: dict[str, PublishedLine] = field(default_factory=dict)
 
 
 @dataclass
@@ -281,6 +344,21 @@ class Comparison:
 
 
 @dataclass
+class Smoothing:
+    """A model of the chosen series with truncated layers, written as new weights.
+
+    rank: of the method of that name, a number or a share below 1. invert: keep the rest instead. layers: regular
+    expressions of the weights, none for all.
+    """
+
+    model: str = MISSING
+    method: Truncation = Truncation.edge
+    rank: float = 0.2
+    invert: bool = False
+    layers: list[str] = field(default_factory=list)
+
+
+@dataclass
 class Config:
     mirror: str | None = None
     papers: list[str] = field(default_factory=list)
@@ -288,7 +366,9 @@ class Config:
     series: dict[str, Series] = field(default_factory=dict)
     ensembles: dict[str, Ensemble] = field(default_factory=dict)
     comparison: Comparison = field(default_factory=Comparison)
-    claims: dict[str, Claim] = field(default_factory=dict)
+    smoothing: dict[str, Smoothing] = field(default_factory=dict)
+    model_pairs: dict[str, list[str]] = field(default_factory=dict)
+    claims: dict[str, dict[str, Claim]] = field(default_factory=dict)  # by paper
     published: Published = field(default_factory=Published)
     download_model: DownloadModel = field(default_factory=DownloadModel)
     train_model: TrainModel = field(default_factory=TrainModel)
@@ -297,9 +377,13 @@ class Config:
     fit_power_law: FitPowerLaw = field(default_factory=FitPowerLaw)
     measure_layers: MeasureLayers = field(default_factory=MeasureLayers)
     sample_ensemble: SampleEnsemble = field(default_factory=SampleEnsemble)
+    measure_vectors: MeasureVectors = field(default_factory=MeasureVectors)
+    compare_models: CompareModels = field(default_factory=CompareModels)
+    validate_estimators: ValidateEstimators = field(default_factory=ValidateEstimators)
     regress_accuracy: RegressAccuracy = field(default_factory=RegressAccuracy)
     judge_claims: JudgeClaims = field(default_factory=JudgeClaims)
     plot_esd: PlotEsd = field(default_factory=PlotEsd)
+    plot_spikes: PlotSpikes = field(default_factory=PlotSpikes)
 
 
 def load(config_dir: Path, overrides: list[str]) -> dict[str, Any]:
@@ -351,7 +435,7 @@ def _check(config: dict[str, Any]) -> None:
         raise InputError(f"config: mirror {mirror!r} is not a folder: correct `mirror=` or HTSR_MIRROR")
     known = models(config)
     needs = {"url": ("url", "sha256"), "file": ("file",), "torchvision": ("weights",), "trained": ()}
-    for name in [*config["series"], *config["ensembles"], *known]:
+    for name in [*config["series"], *config["ensembles"], *config["smoothing"], *config["model_pairs"], *known]:
         if not re.fullmatch(NAME, name):
             raise InputError(f"config: name {name!r}: use lower-case letters, digits and _ only")
     if not known:
@@ -370,12 +454,38 @@ def _check(config: dict[str, Any]) -> None:
         start = model["train"].get("start_from")
         if start is not None and (start == name or start not in known):
             raise InputError(f"config: model {name!r}: start_from names no other model: {start!r}")
+    claimed = [name for claims in config["claims"].values() for name in claims]
+    for name in claimed:
+        if claimed.count(name) > 1:
+            raise InputError(f"config: claims of two papers are named {name!r}: rename one")
+    if "self_regularization" in config["papers"] and not config["ensembles"]:
+        raise InputError("config: the paper self_regularization needs ensembles of random matrices: choose `ensembles`")
+    _check_derived(config, known)
+
+
+def _check_derived(config: dict[str, Any], known: dict[str, Any]) -> None:
+    """What is to be made of models that are not in the chosen series is left out, and `left_out` says so."""
     states = config["comparison"]
     unknown = [name for name in states.values() if name not in known]
-    if len(unknown) == len(states):  # the series of the comparison were not chosen
+    if len(unknown) == len(states):
         config["comparison"] = dict.fromkeys(states)
     elif unknown:
         raise InputError(f"config: comparison names {unknown[0]!r}, which is no model of the chosen series")
+    needed = {
+        "smoothing": {name: [entry["model"]] for name, entry in config["smoothing"].items()},
+        "model_pairs": config["model_pairs"],
+    }
+    config["left_out"] = []
+    for key, entries in needed.items():
+        for name, named in entries.items():
+            if key == "model_pairs" and len(named) != 2:
+                raise InputError(f"config: model_pairs.{name} names {len(named)} models: it compares two")
+            config["left_out"] += [
+                f"{key}.{name} is left out: {model!r} is no model of the chosen series"
+                for model in named
+                if model not in known
+            ]
+        config[key] = {name: config[key][name] for name, named in entries.items() if all(m in known for m in named)}
 
 
 def as_overrides(node: dict[str, Any]) -> list[str]:

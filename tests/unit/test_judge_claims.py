@@ -40,10 +40,8 @@ def ensembles(rng):
 
 @pytest.fixture(scope="module")
 def claims(request):
-    entries = {}
-    for path in sorted((request.config.rootpath / "config/claims").glob("*.yaml")):
-        entries |= yaml.safe_load(path.read_text(encoding="utf-8"))
-    return entries
+    folder = request.config.rootpath / "config/claims"
+    return {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.yaml"))}
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +72,7 @@ def job(tmp_path_factory, claims):
     write_table(folder / "ensembles.csv", ensembles(rng))
     write_table(folder / "regressions.csv", regress(combine({"t": pd.concat(frames)}), Sampling(50)))
     return {
-        "claims": claims,
+        "claims": {name: claim | {"paper": paper} for paper, own in claims.items() for name, claim in own.items()},
         "comparison": {role: role for role in ROLES},
         "metrics": [str(folder / f"{name}.csv") for name in series],
         "layers": [str(folder / f"{name}_layers.csv") for name in series],
@@ -84,9 +82,13 @@ def job(tmp_path_factory, claims):
     }
 
 
+def flat(claims):
+    return {name: claim for own in claims.values() for name, claim in own.items()}
+
+
 def test_the_claims_of_the_configuration_name_tests_and_their_arguments(claims):
-    assert len(claims) >= 10
-    for name, claim in claims.items():
+    assert min(map(len, claims.values())) >= 10
+    for name, claim in flat(claims).items():
         assert set(claim) == {"source", "statement", "test", "arguments"} and claim["statement"].endswith(".")
         check(name, claim["test"], claim["arguments"])
 
@@ -101,6 +103,7 @@ def test_every_claim_is_judged_the_same_each_time_and_on_the_command_line(job, t
     assert one == two == three
     table = read_table(tmp_path / "one.csv").set_index("claim")
     assert [table.index.name, *table] == COLUMNS and list(table.index) == list(job["claims"])
+    assert set(table["paper"]) == {"universality", "self_regularization"}
     assert not table["reason"].str.startswith("not measured").any() and table["effect"].notna().all()
     assert set(table["verdict"]) <= {"supported", "not supported", "inconclusive"}
     assert table.loc["alpha_in_range", "verdict"] == table.loc["alpha_beyond_noise", "verdict"] == "supported"
@@ -111,7 +114,7 @@ def test_every_claim_is_judged_the_same_each_time_and_on_the_command_line(job, t
 def test_an_experiment_without_ensembles_says_so(job, claims, tmp_path):
     main(OmegaConf.create({**job, "ensembles": None, "verdicts": str(tmp_path / "out.csv")}))
     table = read_table(tmp_path / "out.csv").set_index("claim")
-    about = [name for name, claim in claims.items() if "where" in claim["arguments"]] + ["phases_told_apart"]
+    about = [name for name, claim in flat(claims).items() if "where" in claim["arguments"]] + ["phases_told_apart"]
     assert len(about) >= 15 and set(table.loc[about, "verdict"]) == {"inconclusive"}
     assert table.loc[about, "reason"].str.startswith("not measured in this experiment: no ensembles of ").all()
     assert not table.drop(about)["reason"].str.startswith("not measured").any()
@@ -128,7 +131,10 @@ def test_an_experiment_without_a_comparison_says_so(job, tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"claims": {"x": {"source": "s", "statement": "t", "test": "guess"}}}, "claim 'x': no test is named 'guess'"),
+        (
+            {"claims": {"x": {"source": "s", "statement": "t", "test": "guess"}}},
+            "claim 'x': no test is named 'guess'",
+        ),
         ({"claims": {"x": {"source": "s", "test": "nears_value"}}}, "statement"),
         ({"layers": ["{metrics}"]}, "no column layer, weight_layer"),
         ({"ensembles": "{metrics}"}, "no column ensemble, layer, law, n, m"),

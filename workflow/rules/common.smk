@@ -12,6 +12,7 @@ sys.path.insert(0, str(ROOT / "src"))
 from htsr.config import as_overrides, load, models
 from htsr.errors import InputError
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 # Every `--config key=value` and `--configfile` of Snakemake is a Hydra override.
 try:
@@ -19,6 +20,8 @@ try:
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
+for message in cfg["left_out"]:
+    logger.warning(f"config: {message}")
 for paper in cfg["papers"]:
     if not (ROOT / "paper" / paper / "main.tex").exists():
         raise WorkflowError(f"config: papers: there is no paper/{paper}/main.tex")
@@ -33,9 +36,14 @@ TABLES = [
     "layer_fits",
     "model_metrics",
     "regressions",
-    "claims",
     "published_models",
     "published_regressions",
+    "linear_fits",
+    "estimators",
+    *(f"claims_{paper}" for paper in cfg["claims"]),
+    *(["classes"] if cfg["ensembles"] else []),
+    *(["smoothing"] if cfg["smoothing"] else []),
+    *(["comparisons"] if cfg["model_pairs"] else []),
 ]
 
 shell.prefix("set -euo pipefail; export PYTHONPATH=src; ")
@@ -45,6 +53,8 @@ wildcard_constraints:
     model="[a-z0-9_]+",
     series="|".join(cfg["series"]),
     paper="[a-z0-9_]+",
+    smoothing="|".join(cfg["smoothing"]) or "none",
+    pair="|".join(cfg["model_pairs"]) or "none",
 
 
 def title(model):
@@ -96,6 +106,32 @@ def series_overrides(wildcards):
     )
 
 
+def smoothing_overrides(wildcards):
+    """Params function: one smoothing as Hydra overrides, with what its model was trained on, if it was trained here."""
+    entry = dict(cfg["smoothing"][wildcards.smoothing])
+    train = MODELS[entry.pop("model")]["train"]
+    known = {"name": wildcards.smoothing, **entry}
+    if train:
+        known |= {"dataset": cfg["dataset"]}
+        known |= {key: train[key] for key in ("network", "train_fraction")}
+    return as_overrides(known)
+
+
+def spike_level(wildcards):
+    """Params function: the Tracy-Widom level beyond which an eigenvalue is a spike, as a Hydra override."""
+    return as_overrides({"spike_level": cfg["measure_layers"]["spike_level"]})
+
+
+def claims_override(wildcards):
+    """Params function: all claims, each with the paper that tells it, as a Hydra override."""
+    judged = {
+        name: claim | {"paper": paper}
+        for paper, claims in cfg["claims"].items()
+        for name, claim in claims.items()
+    }
+    return as_overrides({"claims": judged})
+
+
 def entries(*keys):
     """Params function: top-level entries of the configuration as Hydra overrides."""
     return lambda wildcards: as_overrides({key: cfg[key] for key in keys})
@@ -110,6 +146,7 @@ def labels(*keys):
     """Params function: what figures and tables print, of `titles` of the series and `normalization`."""
     printed = {
         "titles": {name: series["title"] for name, series in cfg["series"].items()},
+        "model_titles": {name: title(name) for name in MODELS},
         "normalization": cfg["compute_esd"]["normalization"],
     }
     return lambda wildcards: as_overrides({key: printed[key] for key in keys})
@@ -134,13 +171,15 @@ def printed_settings(wildcards):
         "compute_esd",
         "fit_power_law",
         "measure_layers",
+        "validate_estimators",
         "regress_accuracy",
         "judge_claims",
     ]
     keys = ["experiment", "conventions", "comparison", "published", *stages]
+    made = {name: bool(cfg[name]) for name in ("ensembles", "smoothing", "model_pairs")}
     trained = all(model["source"] == "trained" for model in MODELS.values())
     printed = {key: cfg[key] for key in keys}
-    printed |= {"trained": trained, "overrides": " ".join(chosen())}
+    printed |= {"trained": trained, "made": made, "overrides": " ".join(chosen())}
     return as_overrides({"settings": printed})
 
 
@@ -171,6 +210,11 @@ def input_overrides(wildcards, input):
         f"{name}={files}" if isinstance(files, str) else f"{name}=[{','.join(files)}]"
         for name, files in named.items()
     ]
+
+
+def tables_override(wildcards, output):
+    """Params function: the file of each table as a Hydra override."""
+    return as_overrides({"tables": dict(output.items())})
 
 
 def joined(*functions):
@@ -210,9 +254,33 @@ def spectra_file(wildcards):
     return f"{RESULTS}/{made_by}/{wildcards.model}.safetensors"
 
 
+def smoothed_file(place):
+    """Input function: a file of the model that is smoothed. place: a function of the model, or a pattern."""
+
+    def of_model(wildcards):
+        model = cfg["smoothing"][wildcards.smoothing]["model"]
+        return place(model) if callable(place) else place.replace("*", model)
+
+    return of_model
+
+
+def pair_layers(side):
+    """Input function: the matrices of the first (0) or second (1) of two compared models."""
+    return lambda wildcards: (
+        f"{RESULTS}/extract_layers/{cfg['model_pairs'][wildcards.pair][side]}.safetensors"
+    )
+
+
 def of_ensembles(pattern):
     """One file for each ensemble."""
     return [f"{RESULTS}/{pattern.replace('*', name)}" for name in cfg["ensembles"]]
+
+
+def of_theory(**patterns):
+    """Named files about random matrices, where the experiment has ensembles of them."""
+    if not cfg["ensembles"]:
+        return {}
+    return {name: f"{RESULTS}/{pattern}" for name, pattern in patterns.items()}
 
 
 def of_models(pattern):
@@ -271,8 +339,12 @@ def code(stage):
 
 def tex_inputs(wildcards):
     """Sources of a paper and the results that it names, so the TeX is the manifest."""
-    folder = ROOT / "paper" / wildcards.paper
-    tex = (folder / "main.tex").read_text()
+    folder = ROOT / "paper"
+    tex = (folder / "preamble.tex").read_text()
+    tex += (folder / wildcards.paper / "main.tex").read_text()
     named = re.findall(r"\\results/([\w./-]+\.(?:pdf|tex))", tex)
     absent = {f"figures/{name}.pdf" for name in ABSENT_FIGURES}
+    absent |= {name for name in named if Path(name).parent.name == "tables"} - {
+        f"tables/{name}.tex" for name in TABLES
+    }
     return [f"{RESULTS}/{name}" for name in sorted({*named} - absent)]

@@ -8,18 +8,47 @@ REGRESSED = {
     "regressions": f"{RESULTS}/regress_accuracy/regressions.csv",
 }
 LAYERS = {"layers": of_series("collect_metrics/*_layers.csv")}
+MEASURES = {"measures": of_shown_models("measure_layers/*.csv")}
+VECTORS = {
+    "vectors": of_shown_models("measure_vectors/*.safetensors"),
+    "shown": of_shown_models("measure_vectors/*.csv"),
+    "tables": [f"{RESULTS}/measure_vectors/{model}.csv" for model in MODELS],
+}
+ENSEMBLES = {"ensembles": f"{RESULTS}/collect_ensembles/ensembles.csv"}
+SAMPLED = {"spectra": of_ensembles("sample_ensemble/*.safetensors")}
+VALIDATIONS = {"validations": f"{RESULTS}/validate_estimators/validations.csv"}
+SHOWN = [settings("plot_esd"), shown_titles]
 TITLES, SCALE = labels("titles"), labels("normalization")
 
 FIGURES = {
     # models
-    "esd": (SPECTRA_OF_LAYERS, [settings("plot_esd"), shown_titles]),
+    "esd": (SPECTRA_OF_LAYERS, SHOWN),
     "alpha_histogram": (LAYERS, [TITLES]),
     "accuracy": (REGRESSED, [TITLES, SCALE]),
     "norms": (REGRESSED, [TITLES, SCALE]),
     "stable_rank": (LAYERS, [TITLES, SCALE]),
     "comparison": (LAYERS, [settings("comparison"), SCALE]),
+    # layers
+    "zoom": (SPECTRA_OF_LAYERS | MEASURES, [*SHOWN, spike_level]),
+    "complexity": (SPECTRA_OF_LAYERS, SHOWN),
+    "feature_maps": (SPECTRA_OF_LAYERS, [shown_titles]),
+    "alpha_kinds": (LAYERS, []),
+    "localization": (VECTORS, [*SHOWN, SCALE]),
+    "stability": (SPECTRA_OF_LAYERS, SHOWN),
+    # random matrices and samples of known exponent
+    "laws": (ENSEMBLES | SAMPLED, []),
+    "spikes": (ENSEMBLES | SAMPLED, [settings("plot_spikes")]),
+    "heavy_tails": (ENSEMBLES | SAMPLED, []),
+    "finite_size": (ENSEMBLES, [entries("published")]),
+    "phases": (ENSEMBLES | SAMPLED, []),
+    "phase_rates": (ENSEMBLES, []),
+    "estimators": (VALIDATIONS, []),
 }
-ABSENT_FIGURES = [] if COMPARED else ["comparison"]
+OF_ENSEMBLES = [name for name, (files, _) in FIGURES.items() if "ensembles" in files]
+ABSENT_FIGURES = [
+    *([] if COMPARED else ["comparison"]),
+    *([] if cfg["ensembles"] else OF_ENSEMBLES),
+]
 
 for figure in FIGURES:
 

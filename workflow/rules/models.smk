@@ -49,3 +49,34 @@ rule extract_layers:
         python -m htsr.stages.extract_layers {params.settings:q} \
             weights={input.weights} layers={output.layers} listing={output.listing} >{log} 2>&1
         """
+
+
+rule smooth_model:
+    """Rebuild a model's layers from part of their singular values, as new weights."""
+    input:
+        code=code("smooth_model"),
+        weights=smoothed_file(weights),
+        measures=smoothed_file(f"{RESULTS}/measure_layers/*.csv"),
+        fits=smoothed_file(f"{RESULTS}/fit_power_law/*.csv"),
+    output:
+        smoothed="<results>/smooth_model/{smoothing}.safetensors",
+        listing="<results>/smooth_model/{smoothing}.csv",
+        summary="<results>/smooth_model/{smoothing}_summary.csv",
+    log:
+        "<logs>/smooth_model/{smoothing}.log",
+    benchmark:
+        "<benchmarks>/smooth_model/{smoothing}.tsv"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        settings=settings("extract_layers"),
+        smoothing=smoothing_overrides,
+    shell:
+        """
+        python -m htsr.stages.smooth_model {params.settings:q} {params.smoothing:q} \
+            weights={input.weights} measures={input.measures} fits={input.fits} \
+            smoothed={output.smoothed} listing={output.listing} summary={output.summary} >{log} 2>&1
+        """

@@ -1,20 +1,25 @@
+RESULTS_OF_EXPERIMENT = {
+    "metrics": of_series("collect_metrics/*.csv"),
+    "layers": of_series("collect_metrics/*_layers.csv"),
+    "regressions": f"{RESULTS}/regress_accuracy/regressions.csv",
+    "claims": f"{RESULTS}/judge_claims/claims.csv",
+    "validations": f"{RESULTS}/validate_estimators/validations.csv",
+    "summaries": [
+        f"{RESULTS}/smooth_model/{name}_summary.csv" for name in cfg["smoothing"]
+    ],
+    **of_theory(ensembles="collect_ensembles/ensembles.csv"),
+}
+
+
 rule make_tables:
-    """LaTeX tables of models, fits, metrics, regressions, claims and published numbers."""
+    """LaTeX tables of the papers."""
     input:
+        **RESULTS_OF_EXPERIMENT,
         code=code("make_tables"),
-        metrics=of_series("collect_metrics/*.csv"),
-        layers=of_series("collect_metrics/*_layers.csv"),
-        regressions="<results>/regress_accuracy/regressions.csv",
-        claims="<results>/judge_claims/claims.csv",
-        listing=[f"{RESULTS}/compute_esd/{model}.safetensors" for model in MODELS],
+        esds=[f"{RESULTS}/compute_esd/{model}.safetensors" for model in MODELS],
+        pairs=[f"{RESULTS}/compare_models/{pair}.csv" for pair in cfg["model_pairs"]],
     output:
-        layer_fits="<results>/tables/layer_fits.tex",
-        model_metrics="<results>/tables/model_metrics.tex",
-        regressions_table="<results>/tables/regressions.tex",
-        claims_table="<results>/tables/claims.tex",
-        models_table="<results>/tables/models.tex",
-        published_models="<results>/tables/published_models.tex",
-        published_regressions="<results>/tables/published_regressions.tex",
+        **{name: f"<results>/tables/{name}.tex" for name in TABLES},
     log:
         "<logs>/make_tables.log",
     benchmark:
@@ -25,31 +30,22 @@ rule make_tables:
         mem_mb=2000,
         runtime=10,
     params:
-        labels=labels("titles", "normalization"),
+        labels=labels("titles", "model_titles", "normalization"),
         published=entries("published"),
-        metrics=hydra_list("metrics"),
-        layers=hydra_list("layers"),
-        listing=hydra_list("listing"),
+        inputs=input_overrides,
+        tables=tables_override,
     shell:
         """
-        python -m htsr.stages.make_tables {params.labels:q} {params.published:q} \
-            metrics={params.metrics:q} layers={params.layers:q} \
-            regressions={input.regressions} claims={input.claims} listing={params.listing:q} \
-            layer_fits={output.layer_fits} model_metrics={output.model_metrics} \
-            regressions_table={output.regressions_table} claims_table={output.claims_table} \
-            models_table={output.models_table} published_models={output.published_models} \
-            published_regressions={output.published_regressions} >{log} 2>&1
+        python -m htsr.stages.make_tables {params.labels:q} {params.published:q} {params.inputs:q} \
+            {params.tables:q} >{log} 2>&1
         """
 
 
 rule make_values:
     """Every number that a paper's text may want, as LaTeX macros."""
     input:
+        **RESULTS_OF_EXPERIMENT,
         code=code("make_values"),
-        metrics=of_series("collect_metrics/*.csv"),
-        layers=of_series("collect_metrics/*_layers.csv"),
-        regressions="<results>/regress_accuracy/regressions.csv",
-        claims="<results>/judge_claims/claims.csv",
     output:
         values="<results>/values.tex",
     log:
@@ -64,13 +60,11 @@ rule make_values:
     params:
         labels=labels("titles"),
         settings=printed_settings,
-        metrics=hydra_list("metrics"),
-        layers=hydra_list("layers"),
+        inputs=input_overrides,
     shell:
         """
-        python -m htsr.stages.make_values {params.labels:q} {params.settings:q} \
-            metrics={params.metrics:q} layers={params.layers:q} \
-            regressions={input.regressions} claims={input.claims} values={output.values} >{log} 2>&1
+        python -m htsr.stages.make_values {params.labels:q} {params.settings:q} {params.inputs:q} \
+            values={output.values} >{log} 2>&1
         """
 
 

@@ -98,3 +98,81 @@ rule measure_layers:
         python -m htsr.stages.measure_layers {params.settings:q} \
             esd={input.esd} fits={input.fits} measures={output.measures} >{log} 2>&1
         """
+
+
+rule measure_vectors:
+    """Localization of the singular vectors of every matrix of a model, spikes and bulk."""
+    input:
+        code=code("measure_vectors"),
+        layers="<results>/extract_layers/{model}.safetensors",
+        measures="<results>/measure_layers/{model}.csv",
+    output:
+        table="<results>/measure_vectors/{model}.csv",
+        vectors="<results>/measure_vectors/{model}.safetensors",
+    log:
+        "<logs>/measure_vectors/{model}.log",
+    benchmark:
+        "<benchmarks>/measure_vectors/{model}.tsv"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        settings=settings("measure_vectors"),
+    shell:
+        """
+        python -m htsr.stages.measure_vectors {params.settings:q} layers={input.layers} \
+            measures={input.measures} table={output.table} vectors={output.vectors} >{log} 2>&1
+        """
+
+
+rule compare_models:
+    """Distances between the spectra, weights and singular spaces of two models, beside chance."""
+    input:
+        code=code("compare_models"),
+        first=pair_layers(0),
+        second=pair_layers(1),
+    output:
+        comparison="<results>/compare_models/{pair}.csv",
+    log:
+        "<logs>/compare_models/{pair}.log",
+    benchmark:
+        "<benchmarks>/compare_models/{pair}.tsv"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        settings=settings("compare_models"),
+        level=spike_level,
+    shell:
+        """
+        python -m htsr.stages.compare_models {params.settings:q} {params.level:q} \
+            first={input.first} second={input.second} comparison={output.comparison} >{log} 2>&1
+        """
+
+
+rule validate_estimators:
+    """Bias, scatter and coverage of the tail estimators on samples of known exponent."""
+    input:
+        code=code("validate_estimators"),
+    output:
+        validations="<results>/validate_estimators/validations.csv",
+    log:
+        "<logs>/validate_estimators.log",
+    benchmark:
+        "<benchmarks>/validate_estimators.tsv"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        settings=settings("validate_estimators"),
+    shell:
+        """
+        python -m htsr.stages.validate_estimators {params.settings:q} \
+            validations={output.validations} >{log} 2>&1
+        """

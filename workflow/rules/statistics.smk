@@ -6,6 +6,7 @@ rule collect_metrics:
         esds=of_models("compute_esd/*.safetensors"),
         fits=of_models("fit_power_law/*.csv"),
         measures=of_models("measure_layers/*.csv"),
+        vectors=of_models("measure_vectors/*.csv"),
     output:
         metrics="<results>/collect_metrics/{series}.csv",
         layers="<results>/collect_metrics/{series}_layers.csv",
@@ -20,15 +21,10 @@ rule collect_metrics:
         runtime=30,
     params:
         settings=series_overrides,
-        listings=hydra_list("listings"),
-        esds=hydra_list("esds"),
-        fits=hydra_list("fits"),
-        measures=hydra_list("measures"),
+        inputs=input_overrides,
     shell:
         """
-        python -m htsr.stages.collect_metrics {params.settings:q} \
-            listings={params.listings:q} esds={params.esds:q} \
-            fits={params.fits:q} measures={params.measures:q} \
+        python -m htsr.stages.collect_metrics {params.settings:q} {params.inputs:q} \
             metrics={output.metrics} layers={output.layers} >{log} 2>&1
         """
 
@@ -53,13 +49,11 @@ rule collect_ensembles:
         runtime=10,
     params:
         names=ensemble_names,
-        listings=hydra_list("listings"),
-        fits=hydra_list("fits"),
-        measures=hydra_list("measures"),
+        inputs=input_overrides,
     shell:
         """
-        python -m htsr.stages.collect_ensembles {params.names:q} listings={params.listings:q} \
-            fits={params.fits:q} measures={params.measures:q} table={output.table} >{log} 2>&1
+        python -m htsr.stages.collect_ensembles {params.names:q} {params.inputs:q} \
+            table={output.table} >{log} 2>&1
         """
 
 
@@ -92,6 +86,7 @@ rule regress_accuracy:
 rule judge_claims:
     """Judge the published claims by this experiment's numbers."""
     input:
+        **of_theory(ensembles="collect_ensembles/ensembles.csv"),
         code=code("judge_claims"),
         metrics=of_regressed("collect_metrics/*.csv"),
         layers=of_series("collect_metrics/*_layers.csv"),
@@ -109,12 +104,11 @@ rule judge_claims:
         runtime=30,
     params:
         settings=settings("judge_claims"),
-        claims=entries("claims", "comparison"),
-        metrics=hydra_list("metrics"),
-        layers=hydra_list("layers"),
+        claims=claims_override,
+        comparison=entries("comparison"),
+        inputs=input_overrides,
     shell:
         """
-        python -m htsr.stages.judge_claims {params.settings:q} {params.claims:q} \
-            metrics={params.metrics:q} layers={params.layers:q} \
-            regressions={input.regressions} verdicts={output.verdicts} >{log} 2>&1
+        python -m htsr.stages.judge_claims {params.settings:q} {params.claims:q} {params.comparison:q} \
+            {params.inputs:q} verdicts={output.verdicts} >{log} 2>&1
         """

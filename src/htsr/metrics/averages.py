@@ -8,18 +8,22 @@ from htsr.errors import InputError
 from htsr.metrics.columns import AVERAGED
 
 
-def join_layers(fits: pd.DataFrame, measures: pd.DataFrame) -> pd.DataFrame:
-    """Fits and measures of one model side by side, one row a spectrum, with its `weight_layer`.
+def join_layers(fits: pd.DataFrame, measures: pd.DataFrame, vectors: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Fits, measures and, if given, vectors of one model side by side, one row a spectrum, with its `weight_layer`.
 
-    `status` is "ok" where both are, else the reason of the fit, else that of the measures.
-    Raises InputError where the two tables do not list the same layers.
+    `status` is "ok" where fits and measures are, else the reason of the fit, else that of the measures.
+    Raises InputError where the tables do not list the same layers.
     """
-    if fits["layer"].tolist() != measures["layer"].tolist():
-        raise InputError("the tables of fits and of measures list other layers: make both from the same spectra")
-    status = fits["status"].where(fits["status"] != "ok", measures["status"])
-    new = [column for column in measures.columns if column not in fits.columns]
-    joined = pd.concat([fits.drop(columns="status"), measures[new]], axis=1).assign(status=status)
+    joined, status = fits, fits["status"].where(fits["status"] != "ok", measures["status"])
+    for other, name in ((measures, "measures"), (vectors, "vectors")):
+        if other is None:
+            continue
+        if fits["layer"].tolist() != other["layer"].tolist():
+            raise InputError(f"the tables of fits and of {name} list other layers: make both from the same spectra")
+        new = [column for column in other.columns if column not in joined.columns]
+        joined = pd.concat([joined, other[new]], axis=1)
     weight_layer = joined["layer"].astype(str).str.replace(r"\[[^\[\]]*\]$", "", regex=True)
+    joined = joined.drop(columns="status").assign(status=status)
     joined.insert(1, "weight_layer", weight_layer)
     return joined
 

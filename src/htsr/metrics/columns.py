@@ -31,9 +31,13 @@ COLUMNS = {
     "alpha_stderr": _C(
         r"$\sigma_\alpha$", "standard error of alpha for a known xmin; in a model's row: of the mean alpha"
     ),
-    "alpha_low": _C(r"$\alpha_{\mathrm{low}}$", "lower end of the 95 % bootstrap interval of alpha, xmin chosen anew"),
+    "alpha_low": _C(
+        r"$\alpha_{\mathrm{low}}$",
+        "lower end of the 95 % interval of alpha: bias-corrected bootstrap, xmin chosen anew",
+    ),
     "alpha_high": _C(
-        r"$\alpha_{\mathrm{high}}$", "upper end of the 95 % bootstrap interval of alpha, xmin chosen anew"
+        r"$\alpha_{\mathrm{high}}$",
+        "upper end of the 95 % interval of alpha: bias-corrected bootstrap, xmin chosen anew",
     ),
     "xmin": _C(r"$\lambda_{\mathrm{min}}$", "eigenvalue where the fitted tail begins"),
     "xmax": _C(r"$\lambda_{\mathrm{max}}^{\mathrm{fit}}$", "largest eigenvalue in the fitted tail"),
@@ -43,6 +47,24 @@ COLUMNS = {
     "alpha_hill": _C(r"$\alpha_{\mathrm{Hill}}$", "Hill estimate of alpha from the larger half of the eigenvalues"),
     "tpl_alpha": _C(r"$\alpha_{\mathrm{TPL}}$", "exponent of the truncated power law"),
     "tpl_lambda": _C(r"$\Lambda_{\mathrm{TPL}}$", "rate of the exponential cut-off of the truncated power law"),
+    "alpha_farms": _C(
+        r"$\alpha_{\mathrm{FARMS}}$", "Hill estimate from the eigenvalues of square windows of the matrix"
+    ),
+    "alpha_moments": _C(
+        r"$\alpha_{\mathrm{mom}}$", "moments estimate from the power law's tail; empty where it finds no power law"
+    ),
+    "alpha_moments_stderr": _C(r"$\sigma_{\alpha_{\mathrm{mom}}}$", "its standard error, the tail taken for given"),
+    "alpha_kernel": _C(r"$\alpha_{\mathrm{ker}}$", "kernel estimate from the power law's tail"),
+    "alpha_kernel_stderr": _C(r"$\sigma_{\alpha_{\mathrm{ker}}}$", "its standard error, the tail taken for given"),
+    "alpha_bounded": _C(r"$\alpha_{\mathrm{b}}$", "exponent of the power law that ends at the largest eigenvalue"),
+    "alpha_bounded_stderr": _C(r"$\sigma_{\alpha_{\mathrm{b}}}$", "its standard error, the tail taken for given"),
+    "xmin_bounded": _C(r"$\lambda_{\mathrm{min}}^{\mathrm{b}}$", "eigenvalue where the bounded power law begins"),
+    "stretched_lambda": _C(r"$\Lambda_{\mathrm{SE}}$", "rate of the stretched exponential tail"),
+    "stretched_beta": _C(r"$\beta_{\mathrm{SE}}$", "exponent of the stretched exponential tail"),
+    "stretched_ratio": _C(
+        r"$R_{\mathrm{SE}}$", "normalized log-likelihood ratio, positive: stretched exponential preferred"
+    ),
+    "stretched_p": _C(r"$p_{\mathrm{SE}}$", "p of Vuong's test of the power law against the stretched exponential"),
     "lognormal_mu": _C(r"$\mu_{\mathrm{LN}}$", "location of the lognormal tail"),
     "lognormal_sigma": _C(r"$\sigma_{\mathrm{LN}}$", "scale of the lognormal tail"),
     "exponential_lambda": _C(r"$\Lambda_{\mathrm{E}}$", "rate of the exponential tail"),
@@ -52,7 +74,9 @@ COLUMNS = {
     "lognormal_p": _C(r"$p_{\mathrm{LN}}$", "p of Vuong's test of the power law against the lognormal"),
     "exponential_ratio": _C(r"$R_{\mathrm{E}}$", "normalized log-likelihood ratio, positive: exponential preferred"),
     "exponential_p": _C(r"$p_{\mathrm{E}}$", "p of Vuong's test of the power law against the exponential"),
-    "best_fit": _C("best fit", "law that describes the tail best: PL, TPL, lognormal or exponential"),
+    "best_fit": _C(
+        "best fit", "law that describes the tail best: PL, TPL, exponential, stretched exponential or lognormal"
+    ),
     "alpha_null": _C(r"$\alpha_0$", "mean alpha of element-wise permutations of the matrix"),
     "alpha_null_std": _C(r"$\sigma_{\alpha_0}$", "standard deviation of alpha over the permutations"),
     "alpha_null_z": _C(r"$z_\alpha$", "distance of alpha from its permutations in standard deviations"),
@@ -91,6 +115,12 @@ COLUMNS = {
     "stable_rank": _C(r"$\mathcal{R}_s$", "stable rank: sum of the eigenvalues over the largest"),
     "matrix_rank": _C(r"$\mathcal{R}$", "hard rank: eigenvalues above machine epsilon times N lambda_max"),
     "entropy": _C(r"$S$", "matrix entropy of the eigenvalues' shares, 1 where all non-zero ones are equal"),
+    "entropy_null": _C(r"$S_0$", "mean matrix entropy of element-wise permutations of the matrix"),
+    "entropy_null_std": _C(r"$\sigma_{S_0}$", "standard deviation of the entropy over the permutations"),
+    "stable_rank_null": _C(r"$\mathcal{R}_{s,0}$", "mean stable rank of element-wise permutations of the matrix"),
+    "stable_rank_null_std": _C(
+        r"$\sigma_{\mathcal{R}_{s,0}}$", "standard deviation of the stable rank over the permutations"
+    ),
     "log_norm": _C(
         r"$\log\,\|\mathbf{W}\|_F$", "log10 of the Frobenius norm of W (pooled: of all its matrices together)"
     ),
@@ -105,6 +135,10 @@ COLUMNS = {
     "alpha_weighted": _C(r"$\hat{\alpha}$", "weighted alpha: alpha times log10 lambda_max"),
     "phase": _C("phase", "phase of training, by the rule of htsr.metrics.phase"),
     "phase_confidence": _C(r"$c_{\mathrm{phase}}$", "share of perturbed decisions that give the same phase"),
+    # vectors
+    "n_bulk": _C(r"$n_{\mathrm{bulk}}$", "number of singular vectors of the bulk"),
+    "porter_thomas_p_right": _C(r"$p_{\mathrm{PT}}$", "p of the components of the bulk's right vectors being Gaussian"),
+    "porter_thomas_p_left": _C(r"$p_{\mathrm{PT}}$", "p of the components of the bulk's left vectors being Gaussian"),
     # metrics
     "series": _C("series", "models that are compared with each other"),
     "model": _C("model", "name of the model"),
@@ -150,4 +184,26 @@ COLUMNS |= {
     f"{name}_stderr": _C(f"s.e. {COLUMNS[name].symbol}", f"standard error of the model's mean: {COLUMNS[name].meaning}")
     for name in AVERAGED
     if name != "alpha"
+}
+
+# Measures of singular vectors (`htsr.spectra.vectors`): of the bulk's and of the spikes', right (length M) and left.
+_OF_VECTORS = {
+    "entropy": (r"S(\mathbf{v})", "entropy of the squared components over ln n"),
+    "localization": (r"\mathcal{L}(\mathbf{v})", "localization ratio |v|_1/|v|_inf"),
+    "participation": (r"\mathcal{P}(\mathbf{v})", "participation ratio |v|_2/|v|_4"),
+}
+_OF_WHICH = {
+    "bulk": (r"$%s_{\mathrm{bulk}}$", "mean over the bulk's vectors: %s"),
+    "bulk_stderr": (r"s.e. $%s_{\mathrm{bulk}}$", "standard error of the mean over the bulk's vectors: %s"),
+    "spikes": (r"$%s_{\mathrm{spikes}}$", "mean over the spikes' vectors: %s"),
+    "spikes_stderr": (r"s.e. $%s_{\mathrm{spikes}}$", "standard error of the mean over the spikes' vectors: %s"),
+    "difference": (r"$\Delta %s$", "mean over spikes less mean over bulk: %s"),
+    "p": (r"$p(\Delta %s)$", "p of spikes and bulk being alike (Mann-Whitney): %s"),
+    "null": (r"$%s_0$", "mean over random vectors: %s"),
+}
+COLUMNS |= {
+    f"{measure}_{side}_{which}": _C(symbol % of, meaning % f"{text}, {side} vectors")
+    for measure, (of, text) in _OF_VECTORS.items()
+    for side in ("right", "left")
+    for which, (symbol, meaning) in _OF_WHICH.items()
 }

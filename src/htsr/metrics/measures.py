@@ -24,7 +24,8 @@ COLUMNS = (
     *("n_spikes", "edge_p", "mass_beyond", "mass_beyond_stderr", "energy_beyond", "energy_beyond_stderr"),
     *("mp_softrank", "mp_ks", "mp_p", "bulk_z", "n_below", "left_ks", "left_p"),
     *("spacing_ratio", "spacing_ratio_stderr", "spacing_p", "n_traps", "trap_p", "erg_n", "erg_lambda", "erg_gap"),
-    *("stable_rank", "matrix_rank", "entropy", "log_norm", "log_spectral_norm", "log_stable_rank"),
+    *("stable_rank", "stable_rank_null", "stable_rank_null_std", "matrix_rank", "entropy", "entropy_null"),
+    *("entropy_null_std", "log_norm", "log_spectral_norm", "log_stable_rank"),
     *("log_alpha_norm", "alpha_weighted", "phase", "phase_confidence", "status"),
 )
 
@@ -63,6 +64,7 @@ def measure(
         "log_stable_rank": ranks.log_stable_rank(log_norm, log_spectral_norm),
         "log_alpha_norm": norms.log_alpha_norm(values, alpha),
         "alpha_weighted": alpha * log_spectral_norm,
+        **_complexity_of_null(spectrum),
     }
     to_x = per_gram / spectrum.n
     bulk = fit_bulk(values * to_x, spectrum.n, spectrum.n_matrices, spike_level)
@@ -134,3 +136,13 @@ def _inside(values: np.ndarray, bulk: Bulk, spectrum: Spectrum, level: float, ru
 def _permuted(null: np.ndarray, spectrum: Spectrum, level: float) -> dict[str, float]:
     traps = correlation_traps(null, spectrum.n, spectrum.n_matrices, level)
     return {"n_traps": traps.number, "trap_p": traps.p}
+
+
+def _complexity_of_null(spectrum: Spectrum) -> dict[str, float]:
+    """Mean and standard deviation of entropy and stable rank over the permuted matrices."""
+    row = {}
+    for name, of in (("entropy", lambda v: ranks.entropy(v, spectrum.n)), ("stable_rank", ranks.stable_rank)):
+        null = np.array([of(values) for values in spectrum.null])
+        row |= {f"{name}_null": float(null.mean())} if len(null) else {}
+        row |= {f"{name}_null_std": float(null.std(ddof=1))} if len(null) > 1 else {}
+    return row

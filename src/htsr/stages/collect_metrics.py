@@ -1,8 +1,8 @@
 """Collect the models of a series: one row a model with its accuracy and the means of its metrics.
 
-In, one file a model in the order of `models`: tail fits (`fits`, CSV), measures (`measures`, CSV), spectra (`esds`,
-safetensors, their headers only) and lists of weights (`listings`, CSV of extract_layers). Out: one row a model
-(`metrics`, CSV) and all rows of fits and measures side by side (`layers`, CSV).
+In, one file a model in the order of `models`: tail fits (`fits`, CSV), measures (`measures`, CSV), measures of singular
+vectors (`vectors`, CSV), spectra (`esds`, safetensors, their headers only) and lists of weights (`listings`, CSV of
+extract_layers). Out: one row a model (`metrics`, CSV) and all rows of fits and measures side by side (`layers`, CSV).
 """
 
 import logging
@@ -28,6 +28,7 @@ class CollectMetricsJob:
     titles: list[str] = MISSING
     fits: list[str] = MISSING
     measures: list[str] = MISSING
+    vectors: list[str] = MISSING
     esds: list[str] = MISSING
     listings: list[str] = MISSING
     metrics: str = MISSING
@@ -36,13 +37,13 @@ class CollectMetricsJob:
 
 @stage(CollectMetricsJob)
 def main(job: CollectMetricsJob) -> None:
-    for key in ("titles", "fits", "measures", "esds", "listings"):
+    for key in ("titles", "fits", "measures", "vectors", "esds", "listings"):
         if len(getattr(job, key)) != len(job.models):
             raise InputError(f"series {job.series}: {len(job.models)} models, but {len(getattr(job, key))} {key}")
     rows, tables = [], []
     for i, model in enumerate(job.models):
         try:
-            layers = join_layers(read_table(job.fits[i]), read_table(job.measures[i]))
+            layers = join_layers(*(read_table(files[i]) for files in (job.fits, job.measures, job.vectors)))
         except InputError as error:
             raise InputError(f"model {model!r}: {error}") from error
         header = Arrays(job.esds[i]).header

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from omegaconf import MISSING
 
+from htsr.config import CompareModels
 from htsr.errors import InputError
 from htsr.files import Arrays, write_table
 from htsr.spectra import distances, similarity
@@ -35,18 +36,10 @@ _ROWS_ARE_INPUTS = ("hf_conv1d", "embedding", "conv_transpose")
 
 
 @dataclass
-class CompareModelsJob:
-    """subspace: dimension of the compared subspaces, 0 for the number of spikes (the smaller of the two).
+class CompareModelsJob(CompareModels):
+    """spike_level: the setting of measure_layers."""
 
-    permutations: of the eigenvalues, and of the rows. variance: share that SVCCA keeps. examples: rows at most.
-    """
-
-    permutations: int = 99
-    subspace: int = 0
-    variance: float = 0.99
-    examples: int = 1024
     spike_level: float = 0.99
-    seed: int = 0
     first: str = MISSING
     second: str = MISSING
     comparison: str = MISSING

@@ -1,4 +1,4 @@
-"""Write the LaTeX tables of a paper: layer fits, model metrics, regressions, claims, origins, published numbers.
+"""Write the LaTeX tables of the papers, those that `tables` names, each to its file.
 
 They need the packages booktabs, longtable and array, and fit a text width of 6.3 in. A table that is longer than a page
 is a longtable, so include them outside of floats; a caption goes into \\tablecaption before (package caption).
@@ -6,55 +6,82 @@ is a longtable, so include them outside of floats; a caption goes into \\tableca
 
 import logging
 from dataclasses import dataclass, field
+from functools import partial as bind
 from typing import Any
 
 import pandas as pd
 from omegaconf import MISSING
 
+from htsr.errors import InputError
 from htsr.files import Arrays, read_table, whole
 from htsr.stage import stage
 from htsr.tables import published, results
+from htsr.tables.classes import classes
+from htsr.tables.comparisons import comparisons
+from htsr.tables.estimators import estimators
+from htsr.tables.linear_fits import linear_fits
+from htsr.tables.smoothing import smoothing
 
 log = logging.getLogger("htsr.make_tables")
 
 
 @dataclass
 class MakeTablesJob:
-    """In: collect_metrics of every series, regressions, claims, and compute_esd of every model (headers only)."""
+    """In: what the wanted tables need.
+
+    metrics, layers: collect_metrics of every series. esds: compute_esd of every model (headers only). summaries:
+    smooth_model of every smoothed model. pairs: compare_models of every pair. titles: printed names of the series.
+    model_titles: those of the models. published: config/published. tables: name and file of each table.
+    """
 
     metrics: list[str] = MISSING
     layers: list[str] = MISSING
     regressions: str = MISSING
     claims: str = MISSING
-    listing: list[str] = MISSING
-    titles: dict[str, str] = field(default_factory=dict)  # printed names of the series
-    normalization: str = MISSING  # of the eigenvalues
-    published: dict[str, Any] = field(default_factory=dict)  # config/published
-    layer_fits: str = MISSING
-    model_metrics: str = MISSING
-    regressions_table: str = MISSING
-    claims_table: str = MISSING
-    models_table: str = MISSING
-    published_models: str = MISSING
-    published_regressions: str = MISSING
+    esds: list[str] = MISSING
+    ensembles: str | None = None
+    validations: str | None = None
+    summaries: list[str] = field(default_factory=list)
+    pairs: list[str] = field(default_factory=list)
+    titles: dict[str, str] = field(default_factory=dict)
+    model_titles: dict[str, str] = field(default_factory=dict)
+    normalization: str = MISSING
+    published: dict[str, Any] = field(default_factory=dict)
+    tables: dict[str, str] = MISSING
 
 
 @stage(MakeTablesJob)
 def main(job: MakeTablesJob) -> None:
     metrics = pd.concat([read_table(path) for path in job.metrics], ignore_index=True)
     layers = pd.concat([read_table(path) for path in job.layers], ignore_index=True)
-    regressions = read_table(job.regressions)
-    headers = [Arrays(path).header for path in job.listing]
-    written = {
-        job.layer_fits: results.layer_fits(layers, metrics, job.titles),
-        job.model_metrics: results.model_metrics(metrics, job.titles, job.normalization),
-        job.regressions_table: results.regressions(regressions, job.titles, job.normalization),
-        job.claims_table: results.claims(read_table(job.claims)),
-        job.models_table: results.models(metrics, headers, job.titles),
-        job.published_models: published.models(metrics, job.published.get("models", {})),
-        job.published_regressions: published.regressions(regressions, job.published.get("regressions", {}), job.titles),
+    regressions, claims = read_table(job.regressions), read_table(job.claims)
+    headers = [Arrays(path).header for path in job.esds]
+    known = {
+        "models": bind(results.models, metrics, headers, job.titles),
+        "layer_fits": bind(results.layer_fits, layers, metrics, job.titles),
+        "model_metrics": bind(results.model_metrics, metrics, job.titles, job.normalization),
+        "regressions": bind(results.regressions, regressions, job.titles, job.normalization),
+        "published_models": bind(published.models, metrics, job.published.get("models", {})),
+        "published_regressions": bind(
+            published.regressions, regressions, job.published.get("regressions", {}), job.titles
+        ),
+        "linear_fits": bind(linear_fits, layers, metrics, job.titles),
     }
-    for path, text in written.items():
+    for paper in claims["paper"].unique():
+        known[f"claims_{paper}"] = bind(results.claims, claims[claims["paper"] == paper])
+    if job.ensembles:
+        known["classes"] = bind(classes, read_table(job.ensembles))
+    if job.validations:
+        known["estimators"] = bind(estimators, read_table(job.validations))
+    if job.summaries:
+        known["smoothing"] = bind(smoothing, pd.concat(map(read_table, job.summaries)), job.model_titles)
+    if job.pairs:
+        known["comparisons"] = bind(comparisons, pd.concat(map(read_table, job.pairs)), job.model_titles)
+    for name in job.tables:
+        if name not in known:
+            raise InputError(f"make_tables: there is no table {name!r}; with these inputs there are {', '.join(known)}")
+    for name, path in job.tables.items():
+        text = known[name]()
         with whole(path) as partial:
             partial.write_text(text, encoding="utf-8")
         log.info("%s: %d lines", path, text.count("\n"))

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from omegaconf import MISSING
 
+from htsr.config import MeasureVectors
 from htsr.errors import InputError
 from htsr.files import Arrays, read_table, write_arrays, write_table
 from htsr.spectra import vectors
@@ -39,8 +40,7 @@ DETAIL = (
 
 
 @dataclass
-class MeasureVectorsJob:
-    seed: int = 0
+class MeasureVectorsJob(MeasureVectors):
     layers: str = MISSING
     measures: str = MISSING
     table: str = MISSING

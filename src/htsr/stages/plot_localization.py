@@ -1,11 +1,12 @@
 """Draw how localized the singular vectors of selected layers are, and those of bulk and spikes over all layers."""
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pandas as pd
 from omegaconf import MISSING
 
+from htsr.config import PlotEsd
 from htsr.errors import InputError
 from htsr.figures import localization, style
 from htsr.files import Arrays, read_table
@@ -15,11 +16,9 @@ log = logging.getLogger("htsr.plot_localization")
 
 
 @dataclass
-class PlotLocalizationJob:
+class PlotLocalizationJob(PlotEsd):
     """Of each shown model its printed name, vectors file and table of measure_vectors; tables: those of all models."""
 
-    models: list[str] = field(default_factory=list)
-    layers_per_model: int = 1
     names: list[str] = MISSING
     vectors: list[str] = MISSING
     shown: list[str] = MISSING

@@ -15,7 +15,6 @@ import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ import torch
 from omegaconf import MISSING
 from torch import Tensor
 
-from htsr.config import Convolution, Dataset, Network
+from htsr.config import Convolution, Dataset, ExtractLayers, Network, Truncation
 from htsr.datasets.load import load
 from htsr.errors import InputError
 from htsr.files import read_table, write_table
@@ -53,29 +52,17 @@ SUMMARY = [
 ]
 
 
-class Smoothing(Enum):
-    """Which singular values are kept."""
-
-    rank = "rank"
-    edge = "edge"
-    shrinkage = "shrinkage"
-    erg = "erg"
-    power_law = "power_law"
-
-
 @dataclass
-class SmoothModelJob:
-    """layers: regular expressions of the weights to smooth, none for all. rank: of method `rank`, a share below 1.
+class SmoothModelJob(ExtractLayers):
+    """The settings of htsr.config.Smoothing, and those of extract_layers with which measures and fits were made.
 
     network, train_fraction, dataset: what the model was trained with; without a network nothing is evaluated.
     """
 
-    method: Smoothing = Smoothing.edge
+    method: Truncation = Truncation.edge
     rank: float = 0.2
     invert: bool = False
     layers: list[str] = field(default_factory=list)
-    convolution: Convolution = Convolution.slices
-    min_size: int = 50
     name: str = MISSING
     network: Network | None = None
     train_fraction: float = 1.0
@@ -206,18 +193,18 @@ def kept(
 ) -> tuple[list[np.ndarray], str]:
     """Factors of the singular values of each matrix of a spectrum, and why they are all 1 where the method fails."""
     pooled, every = np.sort(np.concatenate(squares)), [np.ones(len(own)) for own in squares]
-    if job.method == Smoothing.rank:
+    if job.method == Truncation.rank:
         return [reconstruct.largest(len(own), reconstruct.rank_of(job.rank, len(own))) for own in squares], ""
     spikes = 0 if pd.isna(measured["n_spikes"]) else int(measured["n_spikes"])
-    if job.method in (Smoothing.edge, Smoothing.shrinkage):
+    if job.method in (Truncation.edge, Truncation.shrinkage):
         count, reason = spikes, "unchanged: nothing beyond the edge"
-    elif job.method == Smoothing.erg:
+    elif job.method == Truncation.erg:
         count, reason = erg_tail(pooled).number, ""
     else:
         count = 0 if pd.isna(fit["xmin"]) else int(np.count_nonzero(pooled * scale >= fit["xmin"] * (1 - 1e-9)))
         reason = f"unchanged: no fitted tail ({fit['status']})"
-    bulk = fit_bulk(pooled / n, n, len(squares)) if job.method == Smoothing.shrinkage else None
-    if count == 0 or (job.method == Smoothing.shrinkage and bulk is None):
+    bulk = fit_bulk(pooled / n, n, len(squares)) if job.method == Truncation.shrinkage else None
+    if count == 0 or (job.method == Truncation.shrinkage and bulk is None):
         return every, reason
     if bulk is not None:
         return [reconstruct.shrunk(own, spiked.shrink(np.sqrt(own), n, len(own), bulk.sigma2)) for own in squares], ""
@@ -245,7 +232,7 @@ def summarize(
         "smoothing": job.name,
         "model": origin.get("model"),
         "method": job.method.value,
-        "rank": job.rank if job.method == Smoothing.rank else None,
+        "rank": job.rank if job.method == Truncation.rank else None,
         "invert": job.invert,
         "n_matrices": len(listing),
         "n_unchanged": sum(row["status"] != "ok" for row in listing),

@@ -47,7 +47,10 @@ TESTS = {
     )
 }
 
-COLUMNS = ["claim", "source", "statement", "effect", "effect_low", "effect_high", "p_value", "n", "verdict", "reason"]
+COLUMNS = [
+    *("claim", "paper", "source", "statement", "effect", "effect_low", "effect_high", "p_value", "n", "verdict"),
+    "reason",
+]
 
 
 def judge(claims: Mapping[str, Any], tables: Tables, judging: Judging) -> pd.DataFrame:
@@ -68,7 +71,8 @@ def judge(claims: Mapping[str, Any], tables: Tables, judging: Judging) -> pd.Dat
         except InputError as error:
             raise InputError(f"claim {name!r}: {error}") from None
         numbers = (evidence.effect, evidence.low, evidence.high, evidence.p)
-        rows.append((name, claim.source, claim.statement, *numbers, evidence.n, evidence.verdict, evidence.reason))
+        told = (name, claim.paper, claim.source, claim.statement)
+        rows.append((*told, *numbers, evidence.n, evidence.verdict, evidence.reason))
     table = pd.DataFrame(rows, columns=COLUMNS)
     table["n"] = table["n"].astype("Int64").where(table["effect"].notna())
     return table

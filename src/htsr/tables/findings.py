@@ -8,6 +8,7 @@ each.<statistic>_<metric>           the same for all series in one phrase
 model.<model>.<column>              one model's row; means also with _stderr and _pm
 comparison.<role>.<...>             all of model.<model> and of a series' spectra, for dense, regularized, finetuned
 claim.<id>.<...>                    statement, source, effect, interval, p, n, verdict, reason
+claims.<paper>.<...>                n, supported, not_supported, inconclusive: how many
 published.model.<model>.<metric>    published numbers; with _ours and _difference
 published.series.<name>.<...>       r2_<metric>, tau_<metric>, n, source, note
 setting.<stage>.<key>               settings
@@ -169,7 +170,7 @@ def _spectra(values: Values, prefix: str, layers: pd.DataFrame) -> None:
         fraction_log_stable_rank_close=percent((gap <= CLOSE).mean()),
         log_stable_rank_correlation=number(rank.corr("spearman").iloc[0, 1]),
     )
-    for law in ("PL", "TPL", "lognormal", "exponential"):
+    for law in ("PL", "TPL", "lognormal", "exponential", "stretched exponential"):
         chosen = fitted["best_fit"] == law
         values.put(prefix, **{f"n_best_{law}": integer(chosen.sum()), f"fraction_best_{law}": percent(chosen.mean())})
     counts = ok["phase"].value_counts(sort=False).sort_values(ascending=False, kind="stable")
@@ -293,10 +294,11 @@ def _claims(values: Values, verdicts: pd.DataFrame) -> None:
         for name in ("supported", "not supported", "inconclusive"):
             values.flag(prefix, **{name.replace(" ", "_"): row["verdict"] == name})
         values.flag(prefix, measured=not missing(row["effect"]))
-    counts = verdicts["verdict"].value_counts()
-    values.put("", n_claims=integer(len(verdicts)))
-    for name in ("supported", "not supported", "inconclusive"):
-        values.put("", **{f"n_{name.replace(' ', '_')}": integer(counts.get(name, 0))})
+    for paper, own in verdicts.groupby("paper"):
+        counts = own["verdict"].value_counts()
+        values.put(f"claims.{paper}.", n=integer(len(own)))
+        for name in ("supported", "not supported", "inconclusive"):
+            values.put(f"claims.{paper}.", **{name.replace(" ", "_"): integer(counts.get(name, 0))})
 
 
 def _comparison(values: Values, roles: Mapping[str, Any], metrics: pd.DataFrame, layers: pd.DataFrame) -> None:

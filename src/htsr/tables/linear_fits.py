@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from htsr.tables.latex import Column, Heading, escape, integer, missing, number, table, with_interval
-from htsr.tables.results import LAWS, model_title, series_title, symbol
+from htsr.tables.results import BEST_FIT, LAWS, model_title, series_title, symbol
 
 MOST = 40  # layers that a paper can bear
 
@@ -32,11 +32,9 @@ def linear_fits(layers: pd.DataFrame, metrics: pd.DataFrame, titles: Mapping[str
         name = model_title(known.iloc[0]) if len(known) else escape(model)
         rows.append(Heading(f"{name} ({series_title(series, titles)})"))
         rows += [_layer(row) for row in own.to_dict("records")]
-    note = (
-        r"$\alpha$: exponent [its 95\,\% bootstrap interval]; $D$: distance of the tail from its power law. Best fit: "
-    )
-    note += "power law (PL), truncated power law (TPL), lognormal (LN) or exponential (E). The published table has the "
-    note += "same columns for pre-trained ImageNet models, which are other networks: its rows are not repeated here."
+    note = r"$\alpha$: exponent [its 95\,\% bootstrap interval]; $D$: distance of the tail from its power law. "
+    note += f"{BEST_FIT}. The published table has the same columns for pre-trained ImageNet models, which are other "
+    note += "networks: its rows are not repeated here."
     if left_out:
         note += f" {integer(left_out)} more layers are left out, those of the last model of each series last."
     return table(columns, rows, note)

@@ -37,7 +37,10 @@ _WORDS |= {
 }
 _NAMED = re.compile(rf"(?<![\w-])({'|'.join(sorted(_WORDS, key=len, reverse=True))})(?![\w-])")
 
-LAWS = {"lognormal": "LN", "exponential": "E"}  # short names beside PL and TPL
+BEST_FIT = (
+    "Best fit: power law (PL), truncated power law (TPL), exponential (E), stretched exponential (SE) or lognormal (LN)"
+)
+LAWS = {"lognormal": "LN", "exponential": "E", "stretched exponential": "SE"}  # short names beside PL and TPL
 
 
 def symbol(column: str) -> str:
@@ -83,8 +86,8 @@ def layer_fits(layers: pd.DataFrame, metrics: pd.DataFrame, titles: Mapping[str,
         rows.append(Heading(f"{name} ({series_title(series, titles)})"))
         rows += [_layer(layer, group) for layer, group in own.groupby("weight_layer", sort=False)]
     text = r"$\alpha$: exponent [its 95\,\% bootstrap interval], or mean (least to greatest) over a layer's matrices; "
-    text += r"$D$, $p$: medians over them. Best fit: power law (PL), truncated power law (TPL), lognormal (LN) or "
-    text += "exponential (E), with the number of matrices. Matrices: fitted/all where some failed. "
+    text += rf"$D$, $p$: medians over them. {BEST_FIT}, with the number of matrices. Matrices: fitted/all where some "
+    text += "failed. "
     return table(columns, rows, text + note)
 
 
