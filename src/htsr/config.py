@@ -284,7 +284,7 @@ class Series:
 
 @dataclass
 class Claim:
-    """A published sentence and the statistic that decides it (`htsr.statistics.claims`); `paper` is where it is told."""
+    """A published sentence and the statistic that decides it (`htsr.statistics.claims`), told in `paper`."""
 
     paper: str = ""
     source: str = MISSING

@@ -84,13 +84,25 @@ def regressions(metrics):
 
 def verdicts():
     """Rows of claims.csv: a share, a count, and a claim that was not measured."""
-    keys = ["claim", "source", "statement", "effect", "effect_low", "effect_high", "p_value", "n", "verdict", "reason"]
+    keys = [
+        "claim",
+        "paper",
+        "source",
+        "statement",
+        "effect",
+        "effect_low",
+        "effect_high",
+        "p_value",
+        "n",
+        "verdict",
+        "reason",
+    ]
     share, count = "α lies in [2, 5] for 100% of layers.", "λ_max grows & α̂ falls."
     return pd.DataFrame(
         [
-            ["in_range", "Letter, eq. 1", share, 0.83, 0.8, 0.86, 1e-9, 400, "supported", "80 > 50"],
-            ["larger", "Letter_2", count, 3.0, 1.0, 4.0, 0.04, 5, "not supported", "layer_1 <-> layer_2"],
-            ["none", "Letter", "Nothing.", None, None, None, None, 0, "inconclusive", "not measured"],
+            ["in_range", "letter", "Letter, eq. 1", share, 0.83, 0.8, 0.86, 1e-9, 400, "supported", "80 > 50"],
+            ["larger", "letter", "Letter_2", count, 3.0, 1.0, 4.0, 0.04, 5, "not supported", "layer_1 <-> layer_2"],
+            ["none", "other", "Letter", "Nothing.", None, None, None, None, 0, "inconclusive", "not measured"],
         ],
         columns=keys,
     )  # fmt: skip

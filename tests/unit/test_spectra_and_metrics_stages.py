@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 from htsr.files import Arrays, read_table, write_arrays, write_table
 from htsr.metrics.columns import AVERAGED, COLUMNS
 from htsr.spectra.spectrum import from_arrays
-from htsr.stages import collect_metrics, compute_esd, measure_layers
+from htsr.stages import collect_metrics, compute_esd, measure_layers, measure_vectors
 
 ACCURACY = {"model": "net", "accuracy": 91.73, "accuracy_source": "README", "train_accuracy": None, "n_parameters": 9}
 
@@ -124,6 +124,13 @@ def test_measure_layers_refuses_fits_of_other_spectra(made):
 def test_collect_metrics(made):
     run(measure_layers, esd=made / "esd.safetensors", fits=made / "fits.csv", measures=made / "measures.csv")
     write_table(made / "weights.csv", [{"layer": name, "kind": "linear", "status": "ok"} for name in "abcd"])
+    run(
+        measure_vectors,
+        layers=made / "w.safetensors",
+        measures=made / "measures.csv",
+        table=made / "vectors.csv",
+        vectors=made / "vectors.safetensors",
+    )
     failed = read_table(made / "fits.csv").assign(status="too few eigenvalues", alpha=None)
     write_table(made / "failed.csv", failed)
     run(
@@ -135,6 +142,7 @@ def test_collect_metrics(made):
         titles=["Net, 1", "Broken"],
         fits=[made / "fits.csv", made / "failed.csv"],
         measures=[made / "measures.csv"] * 2,
+        vectors=[made / "vectors.csv"] * 2,
         esds=[made / "esd.safetensors"] * 2,
         listings=[made / "weights.csv"] * 2,
         metrics=made / "nets.csv",
@@ -154,11 +162,13 @@ def test_collect_metrics(made):
     assert list(layers.columns[:4]) == ["series", "model", "layer", "weight_layer"]
     assert len(layers) == 12
     assert layers["weight_layer"][0] == "conv"
-    assert {"alpha", "lambda_max", "phase", "status"} <= set(layers.columns)
+    assert {"alpha", "lambda_max", "phase", "entropy_right_bulk", "status"} <= set(layers.columns)
+    assert set(layers.columns) <= set(COLUMNS)
+    assert layers.loc[layers["layer"] == "fc", "entropy_right_bulk"].between(0.5, 1).all()
 
 
 def test_collect_metrics_counts_its_files(made):
-    settings = {key: [made / "fits.csv"] for key in ("titles", "fits", "measures", "esds", "listings")}
+    settings = {key: [made / "fits.csv"] for key in ("titles", "fits", "measures", "vectors", "esds", "listings")}
     with pytest.raises(SystemExit, match="series nets: 2 models, but 1 titles"):
         run(
             collect_metrics,

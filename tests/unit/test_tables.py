@@ -241,7 +241,8 @@ def test_values(small):
         texts["claim.in_range.verdict"] == "supported"
         and texts["claim.in_range.effect_interval"] == "0.83 [0.80, 0.86]"
     )
-    assert texts["n_supported"] == "1" and texts["claim.none.effect"] == "--"
+    assert [texts[f"claims.letter.{name}"] for name in ("n", "supported", "not_supported", "inconclusive")] == [*"2110"]
+    assert texts["claims.other.n"] == "1" and texts["claim.none.effect"] == "--"
     assert texts["comparison.dense.alpha"] == texts["model.a_0.alpha"] and texts["comparison.dense.n_removed"] == "1"
     ours = metrics.loc[0, "alpha"]
     assert texts["published.model.a_0.alpha_difference"] == latex.number(ours - 3.5, 3)
@@ -300,18 +301,21 @@ def test_stages_write_the_same_bytes_twice(small, tmp_path):
         "titles": {"a": "A"},
     }
     names = [
-        *("layer_fits", "model_metrics", "regressions_table", "claims_table", "models_table"),
-        *("published_models", "published_regressions"),
+        *("models", "layer_fits", "model_metrics", "regressions", "claims_letter", "claims_other"),
+        *("published_models", "published_regressions", "linear_fits"),
     ]
-    listing = {"listing": [str(tmp_path / "esd.safetensors")], "normalization": "one_over_n"}
-    published = {"published": SETTINGS["published"]}
+    given = {"esds": [str(tmp_path / "esd.safetensors")], "normalization": "one_over_n"}
+    given |= {"published": SETTINGS["published"]}
     written = []
     for turn in range(2):
         folder = tmp_path / str(turn)
-        outputs = {name: str(folder / f"{name}.tex") for name in names}
-        make_tables.main(OmegaConf.create(inputs | listing | published | outputs))
+        outputs = {"tables": {name: str(folder / f"{name}.tex") for name in names}}
+        make_tables.main(OmegaConf.create(inputs | given | outputs))
         make_values.main(OmegaConf.create(inputs | {"settings": SETTINGS, "values": str(folder / "values.tex")}))
         written.append({path.name: path.read_bytes() for path in folder.iterdir()})
-    assert written[0] == written[1] and len(written[0]) == 8
+    assert written[0] == written[1] and len(written[0]) == len(names) + 1
     assert not any(re.search(rb"\bnan\b", content) for content in written[0].values())
-    assert pd.read_csv(tmp_path / "claims.csv").shape[0] == written[0]["claims_table.tex"].count(b"scriptsize (")
+    counts = [written[0][f"claims_{paper}.tex"].count(b"scriptsize (") for paper in ("letter", "other")]
+    assert counts == [2, 1] and len(pd.read_csv(tmp_path / "claims.csv")) == 3
+    with pytest.raises(SystemExit, match="no table 'classes'"):
+        make_tables.main(OmegaConf.create(inputs | given | {"tables": {"classes": str(tmp_path / "classes.tex")}}))

@@ -31,7 +31,7 @@ def draw(shown: Sequence[Shown], without: Sequence[str] = ()) -> tuple[Figure, p
     shown = list(shown)[:MOST]
     if not shown:
         return style.message("No spectrum of this experiment has a fitted tail."), pd.DataFrame(columns=_DRAWN)
-    figure = style.new_figure(0.75 + (2.3 if len(shown) == 1 else 1.5) * len(shown))
+    figure = style.new_figure(0.75 + (2.3 if len(shown) == 1 else 1.3) * len(shown))
     panels = figure.subplots(len(shown), 3, squeeze=False)
     drawn = []
     for row, item in zip(panels, shown, strict=True):

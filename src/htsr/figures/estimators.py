@@ -44,7 +44,7 @@ def draw(validations: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
     laws = [law for law in LAWS if law in set(pooled["law"])]
     if not laws:
         return style.message("No estimator was validated."), pd.DataFrame(columns=_DRAWN)
-    figure = style.new_figure(1.0 + 1.75 * len(laws))
+    figure = style.new_figure(1.0 + 1.45 * len(laws))
     axes = figure.subplots(len(laws), len(_QUANTITIES), squeeze=False, sharex=True)
     present = [key for key in _CURVES if ((pooled["estimator"] == key[0]) & (pooled["interval"] == key[1])).any()]
     handles = {}

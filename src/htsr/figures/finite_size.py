@@ -34,7 +34,7 @@ def draw(ensembles: pd.DataFrame, published: Mapping[str, Mapping]) -> tuple[Fig
     table = sweep(prepare(ensembles))
     if not len(table):
         return style.message("No ensemble of this experiment has heavy tails of several exponents."), _frame([])
-    figure = style.new_figure(5.3)
+    figure = style.new_figure(4.8)
     axes = figure.subplot_mosaic([["one", "one", "key"], ["m", "n", "norms"]], gridspec_kw={"height_ratios": [1.2, 1]})
     drawn = _one_shape(axes["one"], axes["key"], table, published)
     drawn += _sizes(axes["m"], table, "m", "n", "(b) Fixed $M$") + _sizes(axes["n"], table, "n", "m", "(c) Fixed $N$")

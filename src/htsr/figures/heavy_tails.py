@@ -51,7 +51,7 @@ def draw(ensembles: pd.DataFrame, spectra: Mapping[str, Mapping[str, np.ndarray]
             bands.append([(title, name, own[own[name] == value].iloc[0].to_dict()) for value in values])
     if not bands:
         return style.message("No ensemble of this experiment is heavy-tailed."), pd.DataFrame(columns=DRAWN)
-    figure = style.new_figure(0.85 + 2.1 * len(bands))
+    figure = style.new_figure(0.85 + 1.75 * len(bands))
     axes = figure.subplots(len(bands), max(map(len, bands)), squeeze=False)
     drawn = []
     for band, panels in zip(bands, axes, strict=True):

@@ -29,7 +29,7 @@ def draw(ensembles: pd.DataFrame, spectra: Mapping[str, Mapping[str, np.ndarray]
     """
     table = prepare(ensembles)
     gaussian = select(table, "gaussian")
-    figure = style.new_figure(5.3)
+    figure = style.new_figure(4.6)
     panels = style.grid(figure, 4, 2)
     drawn = _aspects(panels[0], gaussian, spectra) + _variances(panels[1], gaussian, spectra)
     drawn += _semicircle(panels[2], select(table, "wigner"), spectra) + _edge(panels[3], gaussian)

@@ -53,7 +53,7 @@ def draw(shown: Sequence[Shown], table: pd.DataFrame, normalization: str) -> tup
     if known.empty:
         return style.message("No spectrum of this experiment has a bulk."), pd.DataFrame(columns=_DRAWN)
     rows = 2 * len(shown) + 1
-    figure = style.new_figure(0.9 + {1: 2.0, 3: 1.75, 5: 1.45}[rows] * rows)
+    figure = style.new_figure(0.9 + {1: 2.0, 3: 1.6, 5: 1.25}[rows] * rows)
     axes = figure.subplots(rows, len(MEASURES), squeeze=False)
     drawn = []
     for index, item in enumerate(shown):

@@ -33,7 +33,7 @@ def draw(ensembles: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
     sweeps = {name: table for name in BOUNDARIES if len(table := across(ensembles, name))}
     if not len(matrix) and not sweeps:
         return style.message("No ensemble of this experiment stands for a phase."), pd.DataFrame(columns=DRAWN)
-    figure = style.new_figure((3.0 if len(matrix) else 0) + (2.5 if sweeps else 0) + 0.2)
+    figure = style.new_figure((2.7 if len(matrix) else 0) + (2.0 if sweeps else 0) + 0.2)
     parts = figure.subfigures(2, 1, height_ratios=[3.0, 2.5]) if len(matrix) and sweeps else [figure, figure]
     letters, drawn = iter("abcde"), []
     if len(matrix):

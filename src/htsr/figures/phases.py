@@ -35,7 +35,7 @@ def draw(ensembles: pd.DataFrame, spectra: Mapping[str, Mapping[str, np.ndarray]
     if not chosen:
         return style.message("No ensemble of this experiment stands for a phase."), pd.DataFrame(columns=DRAWN)
     columns = min(3, len(chosen))
-    figure = style.new_figure(0.85 + 2.25 * -(-len(chosen) // columns))
+    figure = style.new_figure(0.85 + 1.85 * -(-len(chosen) // columns))
     panels = style.grid(figure, len(chosen), columns)
     drawn = []
     for index, (axis, row) in enumerate(zip(panels, chosen, strict=True)):

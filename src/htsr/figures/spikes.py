@@ -31,7 +31,7 @@ def draw(
     single = one_signal(table)
     if not len(table):
         return style.message("No ensemble of this experiment has signals in Gaussian noise."), _frame([])
-    figure = style.new_figure(4.9)
+    figure = style.new_figure(4.3)
     axes = figure.subplot_mosaic([["spectrum", "spectrum"], ["position", "overlap"]])
     drawn = _spectrum(axes["spectrum"], table, spectra)
     drawn += _positions(axes["position"], single) + _overlaps(axes["overlap"], single, overlaps)

@@ -49,7 +49,7 @@ def draw(shown: Sequence[Shown], without: Sequence[str] = ()) -> tuple[Figure, p
         return style.message("No spectrum of this experiment has a fitted tail."), pd.DataFrame(columns=_DRAWN)
     columns = len(panels) if len(panels) < 4 else 3 if len(panels) > 4 else 2
     rows = -(-len(panels) // columns)
-    figure = style.new_figure(0.8 + rows * (2.6 if columns == 3 else 3.0))
+    figure = style.new_figure(0.8 + rows * (2.0 if columns == 3 else 2.6))
     drawn = []
     for index, (axis, panel) in enumerate(zip(style.grid(figure, len(panels), columns), panels, strict=True)):
         drawn += [{"panel": index, "title": panel.title.split("\n")[0]} | row for row in _draw_panel(axis, panel)]

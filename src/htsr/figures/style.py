@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.figure import Figure
 
 from htsr.files import whole, write_table
@@ -19,6 +20,7 @@ from htsr.tables import labels
 logging.getLogger("fontTools").setLevel(logging.WARNING)  # tells of every glyph that it embeds
 
 WIDTH = 6.3  # inches, the text width of an article
+DPI = 200  # of PNG files
 HEIGHT = 8.4  # the most that leaves room for a caption
 
 # Okabe and Ito's palette without its yellow, which paper swallows.
@@ -48,7 +50,6 @@ _STYLE = {
     "xtick.major.width": 0.6,
     "ytick.major.width": 0.6,
     "axes.unicode_minus": True,
-    "savefig.dpi": 200,
     "pdf.fonttype": 42,
     "path.simplify": True,
 }
@@ -63,14 +64,15 @@ def new_figure(height: float) -> Figure:
 
 
 def save(figure: Figure, drawn: pd.DataFrame, pdf: str, png: str, csv: str) -> None:
-    """Write the figure as PDF and PNG (200 dpi) and what it shows as CSV; the same figure gives the same bytes."""
+    """Write the figure as PDF and PNG (DPI) and what it shows as CSV; the same figure gives the same bytes."""
     write_table(csv, drawn)
     figure.get_layout_engine().execute(figure)
-    figure.set_layout_engine("none")  # laid out once for both files
+    figure.set_layout_engine("none")  # laid out once for both files, and drawn once for each: savefig draws twice
     with whole(pdf) as partial:
-        figure.savefig(partial, format="pdf", metadata={"CreationDate": None})
+        FigureCanvasPdf(figure).print_pdf(partial, metadata={"CreationDate": None})
     with whole(png) as partial:
-        figure.savefig(partial, format="png")
+        figure.dpi = DPI
+        FigureCanvasAgg(figure).print_png(partial)
 
 
 def look(index: int) -> dict[str, Any]:

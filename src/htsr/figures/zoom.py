@@ -34,7 +34,7 @@ def draw(shown: Sequence[Shown], spike_level: float, without: Sequence[str] = ()
     shown = list(shown)[:MOST]
     if not shown:
         return style.message("No spectrum of this experiment has a fitted tail."), pd.DataFrame(columns=_DRAWN)
-    figure = style.new_figure(0.75 + (2.2 if len(shown) == 1 else 1.5) * len(shown))
+    figure = style.new_figure(0.75 + (2.2 if len(shown) == 1 else 1.3) * len(shown))
     panels = figure.subplots(len(shown), 2, squeeze=False)
     drawn = []
     for (full, bulk), item in zip(panels, shown, strict=True):

@@ -33,9 +33,14 @@ _WORDS |= {
     "alpha-hat": r"$\hat\alpha$",
     "Alpha-hat": r"$\hat\alpha$",
     "tau": r"$\tau$",
+    "mu": r"$\mu$",
+    "|Delta|": r"$|\Delta|$",
+    "Q^(-1/4)": r"$Q^{-1/4}$",
     "<=": r"$\leq$",
 }
-_NAMED = re.compile(rf"(?<![\w-])({'|'.join(sorted(_WORDS, key=len, reverse=True))})(?![\w-])")
+_NAMED = re.compile(
+    rf"(?<![\w-])({'|'.join(re.escape(word) for word in sorted(_WORDS, key=len, reverse=True))})(?![\w-])"
+)
 
 BEST_FIT = (
     "Best fit: power law (PL), truncated power law (TPL), exponential (E), stretched exponential (SE) or lognormal (LN)"
@@ -190,15 +195,15 @@ def _regression(metric: str, row: pd.Series) -> list[str]:
 def claims(verdicts: pd.DataFrame) -> str:
     """The published claims with effect, interval, p, n and verdict."""
     columns = [
-        Column("claim", 3.0),
-        Column("effect [95\\,\\%]", 1.15),
+        Column("claim", 3.35),
+        Column("effect [95\\,\\%]", 1.2),
         Column("$p$"),
         Column("$n$"),
-        Column("verdict", 0.9),
+        Column("verdict", "l"),
     ]
     rows = [
         [
-            rf"{prose(row['statement'])} {{\scriptsize ({escape(row['source'])})}}",
+            rf"{prose(row['statement'])} {{\scriptsize ({prose(row['source'])})}}",
             effect(row),
             probability(row["p_value"]),
             integer(row["n"]),

@@ -15,11 +15,26 @@ import numpy as np
 import pandas as pd
 
 from htsr.metrics.phase_rates import exact_interval
+from htsr.statistics.exponent_sweep import ENTRIES
 from htsr.tables.classes import findings
-from htsr.tables.latex import escape, integer, missing, number, percent, probability, significant
+from htsr.tables.latex import MISSING, escape, integer, missing, number, percent, probability, significant
 from htsr.tables.values import Values
-from htsr.tails.validation import pool
+from htsr.tails.validation import LAWS, pool
 
+# What texts name and an experiment may not have sampled: a dash there.
+NAMED = (
+    *("false_alarm", "false_alarm_interval", "false_alarm_n", "edge_pm", "edge_ks", "edge_p", "mean_spike_pm"),
+    *("bbp_percent_pm", "bbp_n", "detected_strong", "detected_below", "detected_below_interval"),
+    *("sweep_n", "sweep_m", "norm_gap", "norm_gap_10", "norm_gap_very"),
+    *(f"plateau_{entries}_pm" for entries in ENTRIES),
+    *(f"alpha_{entries}_{mu}_pm" for entries in ENTRIES for mu in (1, 3, 5)),
+    *(
+        f"line_{entries}_{range_}_{which}_pm"
+        for entries in ENTRIES
+        for range_ in ("very", "moderate")
+        for which in ("slope", "intercept")
+    ),
+)
 LARGE = 500  # the least N of matrices for which the rule of phases is meant
 
 
@@ -40,7 +55,8 @@ def collect(
             _smoothing(values, row)
 
 
-def _findings(values: Values, found: Mapping[str, float]) -> None:
+def _findings(values: Values, found: dict[str, float]) -> None:
+    found |= {f"bbp_percent{end}": 100 * found[f"bbp{end}"] for end in ("", "_stderr") if f"bbp{end}" in found}
     for name, value in found.items():
         texts = {name: significant(value)}
         if name.endswith("_n") or name in ("sweep_n", "sweep_m"):
@@ -48,11 +64,13 @@ def _findings(values: Values, found: Mapping[str, float]) -> None:
         elif name.endswith("_p"):
             texts = {name: probability(value)}
         elif f"{name}_low" in found:
-            low, high = percent(found[f"{name}_low"]), percent(found[f"{name}_high"])
-            texts = {name: percent(value), f"{name}_interval": f"{low} to {high}"}
+            low, high = (number(100 * found[f"{name}_{end}"], 1) for end in ("low", "high"))
+            texts = {name: number(100 * value, 1), f"{name}_interval": f"{low} to {high}"}
         elif f"{name}_stderr" in found:
             texts |= {f"{name}_pm": plus_minus(value, found[f"{name}_stderr"])}
         values.put("theory.", **texts)
+    for name in NAMED:
+        values.texts.setdefault(f"theory.{name}", MISSING)
 
 
 def plus_minus(value: float, error: float) -> str:
@@ -87,6 +105,9 @@ def _phases(values: Values, matrices: pd.DataFrame) -> None:
 def _estimators(values: Values, validations: pd.DataFrame) -> None:
     pooled = pool(validations)
     values.put("estimators.", n=integer(pooled["estimator"].nunique()))
+    for law in LAWS:
+        for kind in ("bias_corrected", "normal"):
+            values.put(f"coverage.{law}.{kind}.", low="", high="", mean="")
     for (law, kind), own in pooled[pooled["estimator"] == "power_law"].groupby(["law", "interval"]):
         known = own["coverage"].dropna()
         values.put(
