@@ -56,7 +56,7 @@ def judged(test, models=None, layers=EMPTY, roles=ROLES, judging=JUDGING, **argu
     models = models_table() if models is None else models
     needs = test.startswith("tracks")
     regressions = regress(models, Sampling(100)) if needs else pd.DataFrame()
-    claim = SimpleNamespace(source="a paper, eq. 1", statement="A sentence.", test=test, arguments=arguments)
+    claim = SimpleNamespace(paper="p", source="a paper, eq. 1", statement="A sentence.", test=test, arguments=arguments)
     return judge({"claim": claim}, Tables(models, layers, regressions, roles), judging).iloc[0]
 
 
@@ -362,7 +362,7 @@ NOISE = {
 def supported_by_noise(test, repetitions, resamples=99):
     """How often noise supports a claim. Of "unchanged", noise is a true difference that is just the margin."""
     make, arguments = NOISE[test]
-    claim = SimpleNamespace(source="", statement="", test=test, arguments=arguments)
+    claim = SimpleNamespace(paper="p", source="", statement="", test=test, arguments=arguments)
     count = 0
     for repetition in range(repetitions):
         made = make(generator(repetition, test))

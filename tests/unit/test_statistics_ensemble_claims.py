@@ -46,7 +46,7 @@ def tables_of(ensembles=None, layers=EMPTY, models=None):
 
 
 def judged(test, ensembles=None, layers=EMPTY, models=None, judging=JUDGING, **arguments):
-    claim = SimpleNamespace(source="a tutorial", statement="A sentence.", test=test, arguments=arguments)
+    claim = SimpleNamespace(paper="p", source="a tutorial", statement="A sentence.", test=test, arguments=arguments)
     return judge({"claim": claim}, tables_of(ensembles, layers, models), judging).iloc[0]
 
 

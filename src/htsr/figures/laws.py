@@ -137,7 +137,7 @@ def _edge(axis: Axes, gaussian: pd.DataFrame) -> list[dict]:
         steps = np.arange(1, own.n + 1) / own.n
         axis.step(edge, steps, where="post", color=look["color"], linewidth=0.9, label=label)
         drawn += rows("edge", f"edge, {n} x {m}", edge.to_numpy(), steps, n=own.n)
-    axis.set(xlim=(-5, 4), ylim=(0, 1.02), ylabel="cumulative share")
+    axis.set(xlim=(-5, 7), ylim=(0, 1.02), ylabel="cumulative share")
     axis.set_xlabel(r"rescaled edge $(N\lambda_{\mathrm{max}} - \mu_{NM})/\sigma_{NM}$")
     shown = "mean ± s.e., distance $D$ from the law" if len(chosen) else "too few matrices of one shape"
     _title(axis, "(d) Tracy-Widom: the largest eigenvalue", shown)
