@@ -6,12 +6,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from scipy import stats
 
 from htsr.figures import style
 from htsr.figures.densities import DRAWN, POINTS, histogram, line, linear_edges, rows
 from htsr.spectra import marchenko_pastur, semicircle, tracy_widom
-from htsr.statistics.samples import eigenvalues, mean, prepare, rescaled_edge, select
+from htsr.statistics.samples import eigenvalues, ks_test, mean, prepare, rescaled_edge, select
 
 ASPECTS = (1, 2, 4, 10)
 VARIANCES = (0.5, 1, 2)
@@ -111,7 +110,7 @@ def _semicircle(axis: Axes, wigner: pd.DataFrame, spectra: Mapping) -> list[dict
         values = np.sqrt(eigenvalues(spectra, row))
         edges = linear_edges(0, max(2.0, values[-1]), len(values))
         drawn += histogram(axis, "semicircle", "absolute eigenvalues", values, edges, len(values))
-        distance = stats.kstest(values, lambda at: 2 * semicircle.cdf(at) - 1).statistic
+        distance, _ = ks_test(values, 2 * semicircle.cdf(np.sort(values)) - 1)
         title = f"symmetric {row['n']} × {row['m']}, $D = {distance:.3f}$"
     law = 2 * semicircle.density(x)
     drawn += line(axis, "semicircle", "semicircle of absolute values", x, law, color=style.COLORS[1])
@@ -122,7 +121,7 @@ def _semicircle(axis: Axes, wigner: pd.DataFrame, spectra: Mapping) -> list[dict
 
 
 def _edge(axis: Axes, gaussian: pd.DataFrame) -> list[dict]:
-    x = np.linspace(-5, 4, 181)
+    x = np.linspace(-5, 7, 241)
     label = rf"TW$_1$, mean ${TW1_MEAN:.2f}$"
     drawn = line(axis, "edge", "TW1", x, 1 - tracy_widom.survival(x), color="black", label=label, zorder=5)
     gaussian = gaussian[gaussian["lambda_max"].notna()]
@@ -131,7 +130,7 @@ def _edge(axis: Axes, gaussian: pd.DataFrame) -> list[dict]:
     for index, (n, m) in enumerate(sorted(chosen, key=lambda shape: shape[0] * shape[1])):
         edge = rescaled_edge(gaussian[(gaussian["n"] == n) & (gaussian["m"] == m)]).sort_values()
         own = mean(edge)
-        distance = stats.kstest(edge, lambda at: 1 - tracy_widom.survival(at)).statistic
+        distance, _ = ks_test(edge, 1 - tracy_widom.survival(edge.to_numpy()))
         look = style.look(index)
         label = rf"{n} × {m}: ${own.mean:.2f} \pm {own.stderr:.2f}$, $D = {distance:.3f}$"
         steps = np.arange(1, own.n + 1) / own.n

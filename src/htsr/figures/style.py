@@ -32,6 +32,7 @@ SHADE = "0.92"
 
 _STYLE = {
     "figure.constrained_layout.use": True,
+    "figure.dpi": DPI,  # the layout is done at the resolution of PNG files, whose text is then known
     "font.family": ["STIXGeneral", "DejaVu Sans"],
     "mathtext.fontset": "stix",
     "font.size": 8.5,
@@ -71,7 +72,6 @@ def save(figure: Figure, drawn: pd.DataFrame, pdf: str, png: str, csv: str) -> N
     with whole(pdf) as partial:
         FigureCanvasPdf(figure).print_pdf(partial, metadata={"CreationDate": None})
     with whole(png) as partial:
-        figure.dpi = DPI
         FigureCanvasAgg(figure).print_png(partial)
 
 

@@ -81,7 +81,15 @@ def agrees_with_theory(
     if deviations.isna().all():
         raise NotMeasured(f"theory {theory} says nothing of matrices where {described(where)}")
     rows, deviations = rows[deviations.notna()], deviations.dropna()
-    return _mean(rows, deviations, 0.0, margin, judging, where, f"mean relative deviation of {column} from {theory}")
+    return _mean(
+        rows,
+        deviations,
+        0.0,
+        margin,
+        judging,
+        where,
+        f"mean relative deviation of {column} from {theory.replace('_', ' ')}",
+    )
 
 
 def follows_law(tables: Tables, judging: Judging, where: dict, law: str, margin: float) -> Evidence:

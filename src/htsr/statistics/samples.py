@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy.special import kolmogorov
 
 from htsr.errors import InputError
 from htsr.spectra import high_temperature, spiked, tracy_widom
@@ -25,6 +26,17 @@ def mean(values: pd.Series) -> Mean:
     values = values.dropna()
     n = len(values)
     return Mean(float(values.mean()), float(values.std(ddof=1) / np.sqrt(n)) if n > 1 else np.nan, n)
+
+
+def ks_test(values: np.ndarray, cdf: np.ndarray) -> tuple[float, float]:
+    """Two-sided Kolmogorov-Smirnov distance of values from a law, and its p. cdf: of the law at the sorted values.
+
+    p by the limiting distribution with the correction of Stephens 1970 (J. R. Stat. Soc. B 32, 115) for n values.
+    """
+    n = len(values)
+    steps = np.arange(n + 1) / n
+    distance = float(max((steps[1:] - cdf).max(), (cdf - steps[:-1]).max()))
+    return distance, float(kolmogorov((np.sqrt(n) + 0.12 + 0.11 / np.sqrt(n)) * distance))
 
 
 def prepare(ensembles: pd.DataFrame) -> pd.DataFrame:

@@ -4,13 +4,14 @@ from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from htsr.metrics.columns import COLUMNS
+from htsr.metrics.phase_rates import exact_interval
 from htsr.spectra import spiked, tracy_widom
 from htsr.statistics.exponent_sweep import ENTRIES, MODERATE, VERY, sweep, sweep_lines
 from htsr.statistics.samples import (
     Mean,
+    ks_test,
     mean,
     mean_spike,
     nearest_shape,
@@ -153,9 +154,9 @@ def findings(ensembles: pd.DataFrame) -> dict[str, float]:
     _share(found, "false_alarm", gaussian["n_spikes"].dropna() > 0)
     if len(gaussian):
         edge = rescaled_edge(gaussian)
-        test = stats.kstest(edge, lambda at: 1 - tracy_widom.survival(at))
+        distance, p = ks_test(edge, 1 - tracy_widom.survival(np.sort(edge)))
         _mean(found, "edge", mean(edge))
-        found |= {"edge_ks": float(test.statistic), "edge_p": float(test.pvalue)}
+        found |= {"edge_ks": distance, "edge_p": p}
     _signals(found, one_signal(select(prepared, "spiked")))
     rows = sweep(prepared)
     if len(rows):
@@ -179,9 +180,9 @@ def _mean(found: dict[str, float], name: str, value: Mean) -> None:
 def _share(found: dict[str, float], name: str, hits: pd.Series) -> None:
     """A share with its exact (Clopper and Pearson 1934) 95 % interval."""
     if len(hits):
-        test = stats.binomtest(int(hits.sum()), len(hits))
-        low, high = test.proportion_ci(0.95, "exact")
-        found |= {name: test.statistic, f"{name}_low": low, f"{name}_high": high, f"{name}_n": len(hits)}
+        low, high = exact_interval(int(hits.sum()), len(hits))
+        share = {name: float(hits.mean()), f"{name}_low": float(low), f"{name}_high": float(high)}
+        found |= share | {f"{name}_n": len(hits)}
 
 
 def _signals(found: dict[str, float], single: pd.DataFrame) -> None:

@@ -51,7 +51,7 @@ def estimators(validations: pd.DataFrame) -> str:
         own = pooled[pooled["law"] == law]
         if not len(own):
             continue
-        rows.append(Heading(title, _about(law)))
+        rows.append(Heading(", ".join(filter(None, (title, _about(law))))))
         for key, label in _ROWS.items():
             curve = own[(own["estimator"] == key[0]) & (own["interval"] == key[1])].set_index("n")
             if not len(curve) or (key in _ONCE and law != "composite"):

@@ -10,6 +10,7 @@ MISSING = "--"  # an en dash
 LONG = 36  # lines of a table that still fit on a page with its caption
 _LONG_WORD = 16  # characters of a word after which it may break anywhere
 _CHARACTERS = 14.0  # of a table's text in an inch
+_LINE = 95  # characters of a heading with its note that fit on a line
 
 _SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -200,9 +201,10 @@ def table(columns: Sequence[Column], rows: Sequence[Sequence[str] | Heading], no
         if isinstance(row, Heading):
             space = r"\addlinespace" + "\n" if index else ""
             shared = rf" {{\scriptsize {row.note}}}" if row.note else ""
-            wide = r"@{}>{\raggedright\arraybackslash}p{6.2in}@{}" if shared else "@{}l"
+            long = len(row.text + row.note) > _LINE
+            wide = r"@{}>{\raggedright\arraybackslash}p{6.2in}@{}" if long else "@{}l"
             body.append(rf"{space}\multicolumn{{{width}}}{{{wide}}}{{\textit{{{row.text}}}{shared}}} \\*")
-            lines += 1 + bool(shared)
+            lines += 1 + long
         else:
             body.append(" & ".join(row) + r" \\")
             lines += max(_lines(cell, column) for cell, column in zip(row, columns, strict=True))

@@ -34,6 +34,7 @@ _WORDS |= {
     "Alpha-hat": r"$\hat\alpha$",
     "tau": r"$\tau$",
     "mu": r"$\mu$",
+    "best_fit": "best fit",
     "|Delta|": r"$|\Delta|$",
     "Q^(-1/4)": r"$Q^{-1/4}$",
     "<=": r"$\leq$",
