@@ -89,7 +89,8 @@ def edit(path: Path, old: str, new: str) -> None:
 
 def test_smoke_gives_every_output(done):
     results = done / "results" / "smoke"
-    assert (results / "papers/universality.pdf").read_bytes().startswith(b"%PDF")
+    for paper in ("universality", "self_regularization"):
+        assert (results / "papers" / f"{paper}.pdf").read_bytes().startswith(b"%PDF")
     for folder in ("figures", "tables"):
         assert all(path.stat().st_size > 0 for path in (results / folder).iterdir())
     assert not list(results.rglob("*.part"))
@@ -153,9 +154,24 @@ def test_one_models_entry_reruns_that_model(edited):
     series, model = one_model(edited)
     entry = f"series={{{series}: {{models: {{{model}: {{train: {{seed: 77}}}}}}}}}}"
     planned = would_run(edited, [*SMOKE, entry])
-    for rule in ("train_model", "extract_layers", "compute_esd", "fit_power_law", "measure_layers"):
+    for rule in ("train_model", "extract_layers", "compute_esd", "fit_power_law", "measure_layers", "measure_vectors"):
         assert planned[rule] == {model}
-    assert planned["collect_metrics"] == {series}
+    assert planned["collect_metrics"] == {series} and "sample_ensemble" not in planned
+
+
+def test_one_ensembles_entry_reruns_that_ensemble(edited):
+    entry = "ensembles={smoke_ensemble: {parts: {gaussian: {samples: 11}}}}"
+    planned = would_run(edited, [*SMOKE, entry])
+    for rule in ("sample_ensemble", "fit_power_law", "measure_layers"):
+        assert planned[rule] == {"smoke_ensemble"}
+    assert planned.keys() >= {"collect_ensembles", "judge_claims", "plot_laws", "make_tables", "make_values"}
+    assert not planned.keys() & {"train_model", "compute_esd", "measure_vectors", "regress_accuracy", "plot_esd"}
+
+
+def test_one_smoothing_reruns_that_model_alone(edited):
+    planned = would_run(edited, [*SMOKE, "smoothing={smoke_edge: {method: erg}}"])
+    assert planned["smooth_model"] == {"smoke_edge"}
+    assert not planned.keys() & {"train_model", "fit_power_law", "judge_claims", "plot_esd"}
 
 
 def test_a_new_series_runs_only_its_own_models(edited):
@@ -177,6 +193,9 @@ def test_a_new_series_runs_only_its_own_models(edited):
         ("spectra/eigenvalues.py", "compute_esd", "extract_layers"),
         ("statistics/claims.py", "judge_claims", "fit_power_law"),
         ("figures/style.py", "plot_esd", "make_tables"),
+        ("spectra/ensembles.py", "sample_ensemble", "compute_esd"),
+        ("spectra/vectors.py", "measure_vectors", "measure_layers"),
+        ("tails/validation.py", "validate_estimators", "fit_power_law"),
     ],
 )
 def test_a_rooms_module_reruns_the_stages_that_import_it(edited, module, reruns, spares):
@@ -249,7 +268,7 @@ def test_a_killed_run_resumes_to_the_same_results(root, done, tmp_path):
     assert run.poll() is None, "the run ended before it was killed"
     os.killpg(run.pid, signal.SIGKILL)
     run.wait()
-    assert not (folder / "results/smoke/papers/universality.pdf").exists()
+    assert not (folder / "results/smoke/papers").exists()
     time.sleep(0.5)
     snakemake(folder, "--unlock")
     snakemake(folder, "all")

@@ -12,7 +12,7 @@ from matplotlib.patches import Patch
 
 from htsr.figures import style
 
-MOST = 2  # layers that fit on a page
+MOST = 1  # layers that are drawn vector by vector
 MEASURES = {"entropy": "vector entropy", "localization": "localization ratio", "participation": "participation ratio"}
 SIDES = {"right": "M", "left": "N"}  # and the length of their vectors
 _BULK, _SPIKES = style.COLORS[0], style.COLORS[1]
@@ -53,7 +53,7 @@ def draw(shown: Sequence[Shown], table: pd.DataFrame, normalization: str) -> tup
     if known.empty:
         return style.message("No spectrum of this experiment has a bulk."), pd.DataFrame(columns=_DRAWN)
     rows = 2 * len(shown) + 1
-    figure = style.new_figure(0.9 + {1: 2.0, 3: 1.6, 5: 1.25}[rows] * rows)
+    figure = style.new_figure(0.9 + (2.0 if rows == 1 else 1.45) * rows)
     axes = figure.subplots(rows, len(MEASURES), squeeze=False)
     drawn = []
     for index, item in enumerate(shown):

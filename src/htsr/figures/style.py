@@ -69,10 +69,10 @@ def save(figure: Figure, drawn: pd.DataFrame, pdf: str, png: str, csv: str) -> N
     write_table(csv, drawn)
     figure.get_layout_engine().execute(figure)
     figure.set_layout_engine("none")  # laid out once for both files, and drawn once for each: savefig draws twice
-    with whole(pdf) as partial:
-        FigureCanvasPdf(figure).print_pdf(partial, metadata={"CreationDate": None})
     with whole(png) as partial:
         FigureCanvasAgg(figure).print_png(partial)
+    with whole(pdf) as partial:
+        FigureCanvasPdf(figure).print_pdf(partial, metadata={"CreationDate": None})  # leaves a resolution of 72
 
 
 def look(index: int) -> dict[str, Any]:
