@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 
 import hydra
+from hydra._internal.hydra import Hydra
 from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -27,6 +28,9 @@ _HYDRA = {
     ],
     "hydra": {"run": {"dir": "."}, "output_subdir": None, "job": {"chdir": False}},
 }
+
+# Hydra composes everything twice, first to learn whether it is to sweep; here it never is (0.3 s a job).
+Hydra.get_mode = lambda *_, **__: None
 
 
 def stage(schema: type) -> Callable[[Callable], Callable]:
