@@ -47,12 +47,12 @@ def alpha_interval(alpha: float, resampled: np.ndarray, level: float = 0.95) -> 
     them below alpha, the ends are their Φ(2z₀ ± z) quantiles. (NaN, NaN) without resamples.
 
     Measured on Pareto samples, and on Pareto tails above half a lognormal law (`htsr.tails.validation`), with 200
-    resamples (400 add 0 to 1.2 % where there is a body); α does not matter there, and the Monte-Carlo error is 0.6 % up to 200 values, 1 % at
-    1000, 2 % at 5000. The 95 % interval held the exponent in 92.5 % of the samples of 50 values, 93.2 to 94.7 % of
-    those of 100 to 1000, 93.6 to 96.4 % of those of 2000 and 5000: it leaves 93 to 97 % at 50 only. Its mean distance
-    from 95 % over these sizes, 1.2 %, was the least, though that of s²/q(s*), s = α - 1, was the same within error
-    (1.3 %); percentiles of these resamples: 1.5 % (nearer for 50 and 100 values, too wide from 1000 on), of
-    nonparametric ones 1.9 %, basic 2.4 %, studentized 2.6 %, α ± 1.96 alpha_stderr: 4.4 % (86 to 93 % held).
+    resamples (400 add 0 to 1.2 % where there is a body); α does not matter there, and the Monte-Carlo error is 0.6 % up
+    to 200 values, 1 % at 1000, 2 % at 5000. The 95 % interval held the exponent in 92.5 % of the samples of 50 values,
+    93.2 to 94.7 % of those of 100 to 1000, 93.6 to 96.4 % of those of 2000 and 5000: it leaves 93 to 97 % at 50 only.
+    Its mean distance from 95 % over these sizes, 1.2 %, was the least, though that of s²/q(s*), s = α - 1, was the same
+    within error (1.3 %); percentiles of these resamples: 1.5 % (nearer for 50 and 100 values, too wide from 1000 on),
+    of nonparametric ones 1.9 %, basic 2.4 %, studentized 2.6 %, α ± 1.96 alpha_stderr: 4.4 % (86 to 93 % held).
     What is no such law is not covered: of Pareto samples without their uppermost 5 %, 70 % at 50 values, 4 % at 500;
     of eigenvalues of heavy-tailed matrices, which are dependent and near their limit only, 77 to 90 %.
     """
