@@ -12,7 +12,8 @@ from matplotlib.patches import Patch
 
 from htsr.errors import InputError
 from htsr.figures import style
-from htsr.spectra.spectrum import Spectrum
+from htsr.files import Arrays
+from htsr.spectra.spectrum import Spectrum, from_arrays
 from htsr.tails.rivals import log_normalizer, power_law_log_pdf, truncated_power_law_log_pdf
 
 MOST = 6  # spectra that fit on a page
@@ -64,6 +65,28 @@ def pick(
             what = "spectrum" if layer not in found else "row of measures"
             raise InputError(f"{model}: no {what} {layer!r}, which its fits have: make both anew")
     return [Shown(model, found[layer], fitted[layer], measured.get(layer, {})) for layer in layers]
+
+
+def select(
+    names: Sequence[str],
+    spectra: Sequence[Arrays],
+    fits: Sequence[pd.DataFrame],
+    count: int,
+    measures: Sequence[pd.DataFrame] | None = None,
+) -> tuple[list[Shown], list[str]]:
+    """`count` layers of each model (`choose`), ready to draw, and the names of models without a fitted one.
+
+    names: printed; spectra: files of compute_esd. Raises InputError where the lists are not of one length.
+    """
+    tables = [None] * len(names) if measures is None else measures
+    if not len(names) == len(spectra) == len(fits) == len(tables):
+        raise InputError("names, spectra, fits and measures are lists of one length: one entry a model")
+    shown, without = [], []
+    for name, arrays, table, measured in zip(names, spectra, fits, tables, strict=True):
+        chosen = choose(table, count)
+        shown += pick(name, from_arrays(arrays, arrays.header), table, chosen, measured)
+        without += [] if chosen else [name]
+    return shown, without
 
 
 def draw(shown: Sequence[Shown], without: Sequence[str] = ()) -> tuple[Figure, pd.DataFrame]:

@@ -67,7 +67,8 @@ def new_figure(height: float) -> Figure:
 def save(figure: Figure, drawn: pd.DataFrame, pdf: str, png: str, csv: str) -> None:
     """Write the figure as PDF and PNG (DPI) and what it shows as CSV; the same figure gives the same bytes."""
     write_table(csv, drawn)
-    figure.get_layout_engine().execute(figure)
+    if figure.axes:
+        figure.get_layout_engine().execute(figure)
     figure.set_layout_engine("none")  # laid out once for both files, and drawn once for each: savefig draws twice
     with whole(png) as partial:
         FigureCanvasAgg(figure).print_png(partial)

@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from omegaconf import MISSING
 
 from htsr.config import PlotEsd
-from htsr.errors import InputError
 from htsr.figures import esd, style
 from htsr.files import Arrays, read_table
-from htsr.spectra.spectrum import from_arrays
 from htsr.stage import stage
 
 log = logging.getLogger("htsr.plot_esd")
@@ -29,14 +27,8 @@ class PlotEsdJob(PlotEsd):
 
 @stage(PlotEsdJob)
 def main(job: PlotEsdJob) -> None:
-    if not len(job.names) == len(job.spectra) == len(job.fits):
-        raise InputError("plot_esd: names, spectra and fits are lists of one length: one entry a model")
-    shown, without = [], []
-    for name, spectra, fits in zip(job.names, job.spectra, job.fits, strict=True):
-        table, arrays = read_table(fits), Arrays(spectra)
-        chosen = esd.choose(table, job.layers_per_model)
-        shown += esd.pick(name, from_arrays(arrays, arrays.header), table, chosen)
-        without += [] if chosen else [name]
+    spectra, fits = list(map(Arrays, job.spectra)), list(map(read_table, job.fits))
+    shown, without = esd.select(job.names, spectra, fits, job.layers_per_model)
     figure, drawn = esd.draw(shown, without)
     style.save(figure, drawn, job.pdf, job.png, job.csv)
     log.info("drew %s", ", ".join(f"{item.model} {item.spectrum.name}" for item in shown))
