@@ -10,7 +10,6 @@ from scipy import integrate, optimize, special
 from htsr.tails.rivals import (
     BEST_FITS,
     _cut_normal,
-    _tilted_moments,
     best_fit,
     compare,
     exponential_log_pdf,
@@ -26,6 +25,7 @@ from htsr.tails.rivals import (
     truncated_power_law_log_pdf,
     vuong,
 )
+from htsr.tails.search import tilted_moments
 
 
 def pareto(rng, n, alpha):
@@ -188,7 +188,7 @@ def test_tilted_moments(beta):
             return mpmath.fsum(parts)
 
     expected = [float(moment(p) / moment(0)) for p in (1, 2)]
-    assert _tilted_moments(t, beta) == pytest.approx(expected, rel=1e-10)
+    assert tilted_moments(t, beta) == pytest.approx(expected, rel=1e-10)
 
 
 def test_vuong():

@@ -16,9 +16,8 @@ from math import exp, log, pi, sqrt
 from typing import NamedTuple
 
 import numpy as np
-from scipy.integrate import solve_ivp
-from scipy.interpolate import CubicHermiteSpline
-from scipy.optimize import minimize_scalar
+
+# scipy's integrators and splines are loaded where they are used: most programs that know this law never solve it.
 
 _FALL = 40.0  # the law is solved down to e^(-40) of its middle and asymptotic beyond
 _KAPPA = (0.05, 200.0)  # limits of a fit: at the upper one the law is close to Marchenko-Pastur
@@ -78,6 +77,8 @@ def fit(eigenvalues: np.ndarray, q: float, inverse: bool = False) -> HighTempera
         kappa = exp(log_kappa)
         return -float(np.mean(_law(q, kappa).log_density(log_x - log_mean + log(q * kappa / 2))))
 
+    from scipy.optimize import minimize_scalar
+
     found = minimize_scalar(loss, bounds=np.log(_KAPPA), method="bounded", options={"xatol": 2e-3})
     return HighTemperatureFit(exp(found.x), exp(-log_mean), -float(found.fun) - float(np.mean(logs)))
 
@@ -102,6 +103,9 @@ def _law(q: float, kappa: float) -> _Law:
     R/y is the mean of t under the weight e^(yt) t^(b-1) (1 + t)^(-a-b-1) on a ray through its saddle; from there the
     equation is stable to both sides.
     """
+    from scipy.integrate import solve_ivp
+    from scipy.interpolate import CubicHermiteSpline
+
     a, b = kappa * (q - 1) / 2 - 1, kappa / 2
     # The saddle √(b/y) e^(iφ) lies at φ = 3π/4 for y - √(2by) = 1 + a.
     y = ((sqrt(2 * b) + sqrt(2 * b + 4 * (a + 1))) / 2) ** 2

@@ -1,9 +1,9 @@
 """Tracy-Widom laws of the largest eigenvalue, by Fredholm determinants."""
 
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
-from scipy.interpolate import BSpline, make_interp_spline
 from scipy.special import airy
 
 _NODE, _WEIGHT = np.polynomial.legendre.leggauss(32)
@@ -30,7 +30,9 @@ def survival(s: np.ndarray, beta: int = 1) -> np.ndarray:
 
 
 @cache
-def _log_survival(beta: int) -> BSpline:
+def _log_survival(beta: int) -> Callable[[np.ndarray], np.ndarray]:
+    from scipy.interpolate import make_interp_spline  # 0.3 s, and few need the table
+
     logs = []
     for s in _TABLE:
         if s < 0:

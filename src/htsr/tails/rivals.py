@@ -6,7 +6,6 @@ Fits work on y = x/xmin and t = ln y, so that the answer does not depend on the 
 import functools
 import math
 
-import numba
 import numpy as np
 
 SIGNIFICANCE = 0.05
@@ -142,6 +141,8 @@ def fit_stretched_exponential(tail, xmin):
     <t²> < 2<t>²; else, and where β is so small that Λ overflows, the answer is (NaN, NaN): the limit β -> 0 with
     β(Λ xmin)^β fixed is the power law itself.
     """
+    from htsr.tails.search import tilted_moments  # compiled, and only fits need it: figures load faster without
+
     t = np.log(np.asarray(tail) / xmin)
     unit = float(t.max())
     t /= unit
@@ -150,7 +151,7 @@ def fit_stretched_exponential(tail, xmin):
         return math.nan, math.nan
     low, high, beta = 0.0, math.inf, 0.0
     for _ in range(200):
-        first, second = _tilted_moments(t, beta)
+        first, second = tilted_moments(t, beta)
         low, high = (beta, high) if first < mean else (low, beta)
         step = (mean - first) / (second - first**2)
         if abs(step) <= 1e-10 * beta:
@@ -279,29 +280,3 @@ def _cut_normal(z):
         return d, e / d
     d = math.exp(-z * z / 2) / (math.sqrt(math.pi / 2) * math.erfc(z / math.sqrt(2))) - z
     return d, (1 - z * d) / d**2
-
-
-@numba.njit(cache=True)
-def _tilted_moments(t, beta):
-    """First two moments of u with density e^(βu) S(u), S(u) the share of the numbers t (0 to 1) that exceed u.
-
-    Each t adds the integrals of u^p e^(βu) from 0 to t, which are t^(p+1) e^(βt) h_p(βt) with
-    h_p(z) = ∫₀¹ v^p e^(-z(1-v)) dv = (1 - p h_(p-1)(z))/z = Σ_j (-z)^j p!/(p + j + 1)!, the sum where 1/z cancels.
-    """
-    total, first, second = 0.0, 0.0, 0.0
-    for v in t:
-        z, weight = beta * v, v * math.exp(beta * (v - 1))
-        if z < 0.1:
-            h0 = h1 = h2 = 0.0
-            for j in range(9, -1, -1):
-                h0 = (1 - z * h0) / (j + 1)
-                h1 = (1 - z * h1) / (j + 2)
-                h2 = (1 - z * h2) / (j + 3)
-        else:
-            h0 = -math.expm1(-z) / z
-            h1 = (1 - h0) / z
-            h2 = (1 - 2 * h1) / z
-        total += weight * h0
-        first += weight * v * h1
-        second += weight * v * v * h2
-    return first / total, second / total

@@ -1,4 +1,5 @@
-"""The compiled part: which lower cut-off makes the tail closest to a power law, for data and for their resamples.
+"""The compiled part: which lower cut-off makes the tail closest to a power law, for data and for their resamples, and
+the sums that fit a stretched exponential.
 
 Everything is in the logarithm of the data, where a power law is an exponential: with s = α - 1 and t = ln(x/xmin),
 F(t) = 1 - exp(-s t). The V distinct values are given by `logs` (ascending) and `below` (V + 1 counts of data smaller
@@ -189,3 +190,29 @@ def refit(logs, below, uniforms, n_tail, body, slope, log_xmin, min_tail, left, 
         new_below[size] = total
         _, slopes[r], distances[r] = best_tail(new_logs[:size], new_below[: size + 1], min_tail, left, cut)
     return slopes, distances
+
+
+@numba.njit(cache=True)
+def tilted_moments(t, beta):
+    """First two moments of u with density e^(βu) S(u), S(u) the share of the numbers t (0 to 1) that exceed u.
+
+    Each t adds the integrals of u^p e^(βu) from 0 to t, which are t^(p+1) e^(βt) h_p(βt) with
+    h_p(z) = ∫₀¹ v^p e^(-z(1-v)) dv = (1 - p h_(p-1)(z))/z = Σ_j (-z)^j p!/(p + j + 1)!, the sum where 1/z cancels.
+    """
+    total, first, second = 0.0, 0.0, 0.0
+    for v in t:
+        z, weight = beta * v, v * math.exp(beta * (v - 1))
+        if z < 0.1:
+            h0 = h1 = h2 = 0.0
+            for j in range(9, -1, -1):
+                h0 = (1 - z * h0) / (j + 1)
+                h1 = (1 - z * h1) / (j + 2)
+                h2 = (1 - z * h2) / (j + 3)
+        else:
+            h0 = -math.expm1(-z) / z
+            h1 = (1 - h0) / z
+            h2 = (1 - 2 * h1) / z
+        total += weight * h0
+        first += weight * v * h1
+        second += weight * v * v * h2
+    return first / total, second / total
