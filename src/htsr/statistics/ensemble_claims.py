@@ -37,7 +37,7 @@ def rate_equals(
     test = stats.binomtest(int(hits.sum()), len(hits), rate)
     low, high = test.proportion_ci(judging.level)
     reason = (
-        f"{100 * hits.mean():.1f} % of {len(hits)} random matrices where {described(where)} have {column} above "
+        f"{100 * hits.mean():.1f} % of {len(hits)} random matrices ({described(where)}) have {column} above "
         f"{number(above)} ({_percent(low, high, judging)}, p = {number(float(test.pvalue))}); expected "
         f"{100 * rate:g} %, margin {100 * margin:g} %{_extremes(rows, hits)}"
     )
@@ -54,7 +54,7 @@ def rate_exceeds(
 
     def sentence(low: float, high: float) -> str:
         return (
-            f"{100 * hits.mean():.1f} % of {len(hits)} random matrices where {described(where)} have {column} above "
+            f"{100 * hits.mean():.1f} % of {len(hits)} random matrices ({described(where)}) have {column} above "
             f"{number(above)} ({_percent(low, high, judging)}){_extremes(rows, hits)}"
         )
 
@@ -79,7 +79,7 @@ def agrees_with_theory(
     rows = ensembles_with(tables, where, [column])
     deviations = rows[column] / THEORIES[theory](rows) - 1
     if deviations.isna().all():
-        raise NotMeasured(f"theory {theory} says nothing of matrices where {described(where)}")
+        raise NotMeasured(f"theory {theory} says nothing of matrices ({described(where)})")
     rows, deviations = rows[deviations.notna()], deviations.dropna()
     return _mean(
         rows,
@@ -103,7 +103,7 @@ def follows_law(tables: Tables, judging: Judging, where: dict, law: str, margin:
     rows = ensembles_with(tables, where, ["lambda_max"])
     uniform = LAWS[law](rows).to_numpy(float)
     if np.isnan(uniform).any():
-        raise NotMeasured(f"no law {law} of matrices where {described(where)}")
+        raise NotMeasured(f"no law {law} of matrices ({described(where)})")
     n, test = len(rows), stats.kstest(uniform, "uniform")
     distance, band = float(test.statistic), math.sqrt(math.log(2 / judging.significance) / (2 * n))
     low, high = max(0.0, distance - band), min(1.0, distance + band)
@@ -111,7 +111,7 @@ def follows_law(tables: Tables, judging: Judging, where: dict, law: str, margin:
     reason = (
         f"the distribution of the largest eigenvalue is {number(distance)} from that of {law} "
         f"({bounds(low, high, judging.level)}, p = {number(float(test.pvalue))}) over {n} random matrices "
-        f"where {described(where)}; margin {number(margin)}; mean quantile {number(mean)} ± {number(error)} for 0.5"
+        f"({described(where)}); margin {number(margin)}; mean quantile {number(mean)} ± {number(error)} for 0.5"
     )
     return Evidence(verdict.equality(low, high, margin), reason, distance, low, high, float(test.pvalue), n)
 
@@ -158,7 +158,7 @@ def pl_norm_relation(
 
     def sentence(low: float, high: float) -> str:
         return (
-            f"{100 * hits.mean():.0f} % of {len(rows)} random matrices where {described(where)} have log ||W||^2/"
+            f"{100 * hits.mean():.0f} % of {len(rows)} random matrices ({described(where)}) have log ||W||^2/"
             f"log lambda_max within {number(tolerance)} of alpha ({_percent(low, high, judging)}) at {number(scale)} "
             f"times the scale they are drawn in{_extremes(rows, hits)}; at unit mean square of the entries "
             f"{100 * close(unit).mean():.0f} % have, and for {100 * np.mean(hits != close(unit)):.0f} % the answer is "
@@ -280,7 +280,7 @@ def _mean(
     far = (means - value).abs().idxmax() if len(means) > 1 else ""
     reason = (
         f"{what} is {number(effect)} ({bounds(low, high, judging.level)}, p = {number(p)} against {number(value)}) "
-        f"over {n} random matrices where {described(where)}; margin {number(margin)}"
+        f"over {n} random matrices ({described(where)}); margin {number(margin)}"
     )
     reason += f"; farthest where {far}: {number(float(means[far]))}" if far else ""
     reason += f"; an interval needs {FEWEST} matrices" if n < FEWEST else ""
@@ -294,13 +294,13 @@ def _slope(tables: Tables, judging: Judging, where: dict, x: str, y: str, value:
     line = fit_line(*(rows[name] - shapes[name].transform("mean") for name in (x, y)))
     freedom = len(rows) - shapes.ngroups - 1
     if line is None or freedom < 1 or not line.slope_stderr > 0:
-        raise NotMeasured(f"too few random matrices of different {x} where {described(where)}")
+        raise NotMeasured(f"too few random matrices of different {x} ({described(where)})")
     low, high = stats.t.interval(judging.level, freedom, line.slope, line.slope_stderr)
     p = float(2 * stats.t.sf(abs(line.slope - value) / line.slope_stderr, freedom))
     means = rows.groupby(x)[y].mean()
     text = (
         f"{y} rises by {number(line.slope)} for each {x} ({bounds(low, high, judging.level)}, p = {number(p)}) over "
-        f"{len(rows)} random matrices of {shapes.ngroups} shape{'s' * (shapes.ngroups > 1)} where {described(where)}; "
+        f"{len(rows)} random matrices of {shapes.ngroups} shape{'s' * (shapes.ngroups > 1)} ({described(where)}); "
         f"mean {y} from {number(means.iloc[0])} at {x} = {number(float(means.index[0]))} to "
         f"{number(means.iloc[-1])} at {x} = {number(float(means.index[-1]))}"
     )

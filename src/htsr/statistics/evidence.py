@@ -80,17 +80,23 @@ def ensembles_with(tables: Tables, where: Mapping[str, Any], columns: list[str])
             raise InputError(f"where: {name}: {value!r} is neither a value nor a pair of numbers")
     rows = table[chosen].replace([np.inf, -np.inf], np.nan).dropna(subset=columns)
     if rows.empty:
-        raise NotMeasured(f"no random matrix has {' and '.join(columns)} where {described(where)}")
+        raise NotMeasured(f"no random matrix has {' and '.join(columns)} ({described(where)})")
     return rows.reset_index(drop=True)
 
 
 def described(where: Mapping[str, Any]) -> str:
     """The choice of random matrices in words."""
-    parts = (
-        f"{number(value[0])} < {name} < {number(value[1])}" if isinstance(value, list) else f"{name} is {value}"
-        for name, value in where.items()
-    )
-    return ", ".join(parts)
+
+    def part(name: str, value: Any) -> str:
+        if name == "law":
+            return str(value)
+        if name == "signed":
+            return "random signs" if value else "without signs"
+        if isinstance(value, list):
+            return f"{number(value[0])} < {name} < {number(value[1])}"
+        return f"{name} {value}"
+
+    return ", ".join(part(name, value) for name, value in where.items())
 
 
 def pooled(tables: Tables, metric: str, target: str, statistic: str) -> pd.Series:
