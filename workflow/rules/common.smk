@@ -48,7 +48,7 @@ TABLES = [
 
 # Jobs run side by side, one thread each, unless the user says otherwise: two that share the cores wait for each other.
 shell.prefix(
-    "set -euo pipefail; export PYTHONPATH=src OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}; "
+    "set -euo pipefail; export PYTHONPATH=src OMP_NUM_THREADS=${{OMP_NUM_THREADS:-1}}; "
 )
 
 
