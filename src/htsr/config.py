@@ -192,8 +192,8 @@ class CompareModels:
 class ValidateEstimators:
     """replicates: samples of every size and exponent. matrices: of the law that is one of matrices."""
 
-    replicates: int = 40
-    matrices: int = 30
+    replicates: int = 20
+    matrices: int = 20
     sizes: list[int] = field(default_factory=lambda: [50, 100, 200, 500, 1000, 2000, 5000])
     exponents: list[float] = field(default_factory=lambda: [1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0])
     resamples: int = 200
