@@ -14,7 +14,7 @@ import pandas as pd
 
 from htsr.errors import InputError
 
-_DTYPES = {"F64": "<f8", "F32": "<f4", "I64": "<i8", "I32": "<i4"}
+_DTYPES = {"F64": "<f8", "F32": "<f4", "I64": "<i8", "I32": "<i4", "U8": "|u1"}
 _CODES = {np.dtype(dtype): code for code, dtype in _DTYPES.items()}
 
 
@@ -56,7 +56,7 @@ def read_table(path: str | Path) -> pd.DataFrame:
 
 
 def write_arrays(path: str | Path, arrays: Iterable[tuple[str, np.ndarray]], header: Mapping[str, Any]) -> None:
-    """Write named arrays (float64, float32, int64, int32) as one safetensors file.
+    """Write named arrays (float64, float32, int64, int32, uint8) as one safetensors file.
 
     arrays: pairs (name, array), gone through once, so a generator needs memory for one array only.
     header: the values are stored as JSON (`Arrays.header` gives them back); it is read after the last array, so a

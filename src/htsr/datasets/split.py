@@ -41,7 +41,18 @@ def stratified_split(labels: np.ndarray, fraction: float, seed: int) -> tuple[np
 
 
 def normalize(train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Both sets (n x c x h x w) as float32, shifted and scaled to mean 0 and variance 1 of each channel of `train`."""
-    mean = train.mean(axis=(0, 2, 3), keepdims=True, dtype=np.float64)
-    std = train.std(axis=(0, 2, 3), keepdims=True, dtype=np.float64)
-    return ((train - mean) / std).astype(np.float32), ((test - mean) / std).astype(np.float32)
+    """Both sets (n x c x h x w, uint8) as float32, shifted and scaled to mean 0 and variance 1 of `train`'s channels.
+
+    Raises InputError where a channel of `train` has one grey level only.
+    """
+    levels = np.arange(256)
+    train_images, test_images = (np.empty(images.shape, np.float32) for images in (train, test))
+    for channel in range(train.shape[1]):
+        counts = np.bincount(train[:, channel].ravel(), minlength=256)
+        mean = counts @ levels / counts.sum()
+        std = np.sqrt(counts @ (levels - mean) ** 2 / counts.sum())
+        if std == 0:
+            raise InputError(f"channel {channel} has the same grey level in all training images")
+        scaled = ((levels - mean) / std).astype(np.float32)
+        train_images[:, channel], test_images[:, channel] = scaled[train[:, channel]], scaled[test[:, channel]]
+    return train_images, test_images
