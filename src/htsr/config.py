@@ -4,7 +4,10 @@ The Snakefile imports this module, so it imports nothing heavy. A stage's progra
 dataclass of its settings with the files it reads and writes.
 """
 
+import functools
+import itertools
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -61,6 +64,52 @@ class Backend(Enum):
     powerlaw = "powerlaw"
 
 
+class DatasetFormat(Enum):
+    """How a data set is stored: in scikit-learn, as MNIST, as CIFAR-10's binary version, in folders of images."""
+
+    digits = "digits"
+    idx = "idx"
+    cifar_binary = "cifar_binary"
+    folders = "folders"
+
+
+class Loss(Enum):
+    """What a training makes small: the cross entropy, or the squared distance of the scores from 0 and 1."""
+
+    cross_entropy = "cross_entropy"
+    squared = "squared"
+
+
+class Optimizer(Enum):
+    """Stochastic gradient descent with momentum, or Adam."""
+
+    sgd = "sgd"
+    adam = "adam"
+
+
+class Schedule(Enum):
+    """The learning rate over the epochs: half a cosine to zero, steps down at milestones, or constant."""
+
+    cosine = "cosine"
+    step = "step"
+    constant = "constant"
+
+
+class LabelNoise(Enum):
+    """What replaces a label: any class, its own included, or any other class."""
+
+    uniform = "uniform"
+    other = "other"
+
+
+class Device(Enum):
+    """Where a network is trained; auto takes a GPU where there is one."""
+
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+
+
 class Truncation(Enum):
     """Which singular values of a layer are kept (`htsr.stages.smooth_model`)."""
 
@@ -73,19 +122,50 @@ class Truncation(Enum):
 
 @dataclass
 class Network:
-    """An architecture of `htsr.networks`: units or filters of a layer, and layers with weights."""
+    """An architecture of `htsr.networks`: units or filters of a layer, and layers with weights.
+
+    dropout: share of units that are left out at random in training. skip: residual networks with their shortcuts.
+    """
 
     name: str = "mlp"
     width: int = 64
     depth: int = 3
+    dropout: float = 0.0
+    skip: bool = True
+
+
+@dataclass
+class DatasetFile:
+    """A file of a data set: its address, or where it lies here. content_md5: of what is in a gzip file."""
+
+    url: str | None = None
+    file: str | None = None
+    sha256: str | None = None
+    content_md5: str | None = None
+
+
+@dataclass
+class DatasetSource:
+    """Where images come from: their format (`htsr.datasets.read`), and its files by the names they have there."""
+
+    format: DatasetFormat = DatasetFormat.digits
+    files: dict[str, DatasetFile] = field(default_factory=dict)
 
 
 @dataclass
 class Dataset:
-    """A data set of `htsr.datasets`, and the share of every class that is held out for the test accuracy."""
+    """A data set, and what networks see of it.
+
+    crop: side of the central square that is kept, 0 for whole images. test_fraction: share of every class that is held
+    out for the test accuracy, where the set has no test images of its own. test_size: number of test images that are
+    used, 0 for all. seed: of the images held out and of those used.
+    """
 
     name: str = "digits"
+    source: DatasetSource = field(default_factory=DatasetSource)
+    crop: int = 0
     test_fraction: float = 0.5
+    test_size: int = 0
     seed: int = 0
 
 
@@ -103,21 +183,42 @@ class DownloadModel:
 
 @dataclass
 class TrainModel:
-    """Defaults of every trained model; a model's own `train:` entry comes on top.
+    """Defaults of every trained network; the `train:` entry of a model or a sweep comes on top.
 
-    train_fraction: share of the training images that is used. start_from: the model whose weights are the initial ones;
-    filters that are zero in them stay zero.
+    train_fraction: share of the training images that is used. label_noise: share of their labels that is replaced.
+    input_noise: standard deviation of what is added to the normalized training images, once. start_from: the model
+    whose weights are the initial ones; filters that are zero in them stay zero. early_stopping: epochs without a
+    smaller loss on `validation_fraction` of the training images, 0 for never; the weights of the best epoch are kept.
+    stop_at_loss: the training loss that is small enough. checkpoints: epochs whose weights are kept beside the first
+    and the last, and log_checkpoints more at equal distances of log epoch. evaluate_every: epochs between evaluations.
     """
 
     network: Network = field(default_factory=Network)
     train_fraction: float = 1.0
+    label_noise: float = 0.0
+    label_noise_kind: LabelNoise = LabelNoise.uniform
+    input_noise: float = 0.0
+    loss: Loss = Loss.cross_entropy
+    optimizer: Optimizer = Optimizer.sgd
     epochs: int = 20
     batch_size: int = 32
     learning_rate: float = 0.05
+    schedule: Schedule = Schedule.cosine
+    milestones: list[int] = field(default_factory=list)
+    gamma: float = 0.1
     momentum: float = 0.9
+    nesterov: bool = False
     weight_decay: float = 0.03
     group_lasso: float = 0.0
     start_from: str | None = None
+    early_stopping: int = 0
+    validation_fraction: float = 0.1
+    stop_at_loss: float | None = None
+    checkpoints: list[int] = field(default_factory=list)
+    log_checkpoints: int = 0
+    evaluate_every: int = 1
+    device: Device = Device.auto
+    threads: int = 1
     seed: int = 0
 
 
@@ -159,6 +260,15 @@ class MeasureLayers:
     phase_bulk: float = 0.99
     phase_edge: float = 1.5
     phase_near: float = 0.02
+
+
+@dataclass
+class ExtractSweep:
+    """permutations, windows, bootstrap: of every matrix of a sweep, in place of those of ComputeEsd and FitPowerLaw."""
+
+    permutations: int = 3
+    windows: int = 0
+    bootstrap: int = 0
 
 
 @dataclass
@@ -269,6 +379,35 @@ class Ensemble:
 
 
 @dataclass
+class Sweep:
+    """Trainings on a grid: every combination of the values in `over`, with every seed.
+
+    over: an axis is a setting of train_model (`batch_size`, `network.width`) with a list of values, or a name of its
+    own with a mapping from labels to settings. What is trained is named <sweep>_<labels>_s<seed>.
+    """
+
+    title: str = MISSING
+    train: dict[str, Any] = field(default_factory=dict)
+    over: dict[str, Any] = field(default_factory=dict)
+    seeds: list[int] = field(default_factory=lambda: [0])
+
+
+@dataclass
+class ShownSweeps:
+    """The sweep that plays each part in figures, claims and text; null leaves the part out.
+
+    layer: the layer whose spectra and phases are drawn, null for the largest fully connected one.
+    """
+
+    batch_size: str | None = None
+    epochs: str | None = None
+    labels: str | None = None
+    plane: str | None = None
+    regularization: str | None = None
+    layer: str | None = None
+
+
+@dataclass
 class Series:
     """Models that are compared with each other: one architecture on one data set.
 
@@ -365,6 +504,8 @@ class Config:
     dataset: Dataset = field(default_factory=Dataset)
     series: dict[str, Series] = field(default_factory=dict)
     ensembles: dict[str, Ensemble] = field(default_factory=dict)
+    sweeps: dict[str, Sweep] = field(default_factory=dict)
+    shown_sweeps: ShownSweeps = field(default_factory=ShownSweeps)
     comparison: Comparison = field(default_factory=Comparison)
     smoothing: dict[str, Smoothing] = field(default_factory=dict)
     model_pairs: dict[str, list[str]] = field(default_factory=dict)
@@ -376,6 +517,7 @@ class Config:
     compute_esd: ComputeEsd = field(default_factory=ComputeEsd)
     fit_power_law: FitPowerLaw = field(default_factory=FitPowerLaw)
     measure_layers: MeasureLayers = field(default_factory=MeasureLayers)
+    extract_sweep: ExtractSweep = field(default_factory=ExtractSweep)
     sample_ensemble: SampleEnsemble = field(default_factory=SampleEnsemble)
     measure_vectors: MeasureVectors = field(default_factory=MeasureVectors)
     compare_models: CompareModels = field(default_factory=CompareModels)
@@ -402,7 +544,10 @@ def load(config_dir: Path, overrides: list[str]) -> dict[str, Any]:
         config = OmegaConf.to_container(typed, resolve=True, throw_on_missing=True, enum_to_str=True)
         for name, model in models(config).items():
             if model["source"] == "trained":
-                model["train"] = _training(config["train_model"], name, model["train"])
+                model["train"] = _training(config["train_model"], f"model {name!r}, train", model["train"])
+        config["networks"] = {
+            name: network for sweep in config["sweeps"] for name, network in _grid(config, sweep).items()
+        }
     except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
         raise InputError(f"config: {one_line(error)}") from error
     config |= {key: choices[key] for key in ("experiment", "conventions")}
@@ -421,12 +566,55 @@ def models(config: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _training(defaults: dict[str, Any], name: str, own: dict[str, Any]) -> dict[str, Any]:
+def _training(defaults: dict[str, Any], place: str, *own: dict[str, Any]) -> dict[str, Any]:
     schema = OmegaConf.structured(TrainModel)
     try:
-        return OmegaConf.to_container(OmegaConf.merge(schema, defaults, own))
+        return OmegaConf.to_container(OmegaConf.merge(schema, defaults, *own), enum_to_str=True)
     except OmegaConfBaseException as error:
-        raise InputError(f"config: model {name!r}, train: {one_line(error)}") from error
+        raise InputError(f"config: {place}: {one_line(error)}") from error
+
+
+def _grid(config: dict[str, Any], sweep: str) -> dict[str, Any]:
+    """The networks of a sweep by name: {sweep, labels: {axis: value or label}, seed, train: complete settings}."""
+    entry, place = config["sweeps"][sweep], f"sweep {sweep!r}"
+    given = config["train_model"], place, entry["train"]
+    axes = []
+    for axis, values in entry["over"].items():
+        if not values or not isinstance(values, dict | list):
+            raise InputError(f"config: {place}: {axis} needs a list of values, or a mapping from labels to settings")
+        if isinstance(values, list):
+            values = {value: _nested(axis, value) for value in values}
+        # each value is checked once, in the company of the common settings: checking takes long, combining does not
+        checked = [(value, _part(_training(*given, own), own)) for value, own in values.items()]
+        axes.append([(axis.rpartition(".")[2], *pair) for pair in checked])
+    common, found = _training(*given), {}
+    for *point, seed in itertools.product(*axes, entry["seeds"]):
+        labels = {axis: value for axis, value, _ in point}
+        slug = "_".join(re.sub(r"[^a-z0-9_]", "", str(v).lower().replace(".", "p")) for v in labels.values())
+        name = "_".join(filter(None, [sweep, slug, f"s{seed}"]))
+        if name in found:
+            raise InputError(f"config: {place}: two of its networks would be named {name!r}: change a label")
+        train = functools.reduce(_combined, [own for _, _, own in point], common) | {"seed": seed}
+        found[name] = {"sweep": sweep, "labels": labels, "seed": seed, "train": train}
+    return found
+
+
+def _part(whole: dict[str, Any], keys: dict[str, Any]) -> dict[str, Any]:
+    """The entries of `whole` that `keys` has, at every depth."""
+    return {key: _part(whole[key], inner) if isinstance(inner, dict) else whole[key] for key, inner in keys.items()}
+
+
+def _combined(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
+    """Both, the second on top, at every depth."""
+    deep = {key: _combined(first[key], inner) for key, inner in second.items() if isinstance(inner, dict)}
+    return first | second | deep
+
+
+def _nested(key: str, value: Any) -> dict[str, Any]:
+    """The settings {a: {b: value}} that the dotted key a.b stands for."""
+    for part in reversed(key.split(".")):
+        value = {part: value}
+    return value
 
 
 def _check(config: dict[str, Any]) -> None:
@@ -435,13 +623,16 @@ def _check(config: dict[str, Any]) -> None:
         raise InputError(f"config: mirror {mirror!r} is not a folder: correct `mirror=` or HTSR_MIRROR")
     known = models(config)
     needs = {"url": ("url", "sha256"), "file": ("file",), "torchvision": ("weights",), "trained": ()}
-    for name in [*config["series"], *config["ensembles"], *config["smoothing"], *config["model_pairs"], *known]:
+    named = [name for key in ("series", "ensembles", "sweeps", "smoothing", "model_pairs") for name in config[key]]
+    for name in [*named, *known]:
         if not re.fullmatch(NAME, name):
             raise InputError(f"config: name {name!r}: use lower-case letters, digits and _ only")
     if not known:
         raise InputError("config: no models: choose series with models, as in `series=[digits_mlp]`")
-    for name in set(config["ensembles"]) & set(known):
-        raise InputError(f"config: {name!r} names a model and an ensemble: rename one")
+    spectra = Counter([*known, *config["ensembles"], *config["sweeps"], *config["networks"]])
+    for name, count in spectra.items():
+        if count > 1:
+            raise InputError(f"config: {name!r} names two of models, ensembles, sweeps and their networks: rename one")
     for name in config["plot_esd"]["models"]:
         if name not in known:
             raise InputError(f"config: plot_esd.models names {name!r}, which is no model of the chosen series")
@@ -451,6 +642,7 @@ def _check(config: dict[str, Any]) -> None:
         for key in needs[model["source"]]:
             if model[key] is None:
                 raise InputError(f"config: model {name!r}: source {model['source']} needs `{key}`")
+    for name, model in (known | config["networks"]).items():
         start = model["train"].get("start_from")
         if start is not None and (start == name or start not in known):
             raise InputError(f"config: model {name!r}: start_from names no other model: {start!r}")
@@ -464,7 +656,7 @@ def _check(config: dict[str, Any]) -> None:
 
 
 def _check_derived(config: dict[str, Any], known: dict[str, Any]) -> None:
-    """What is to be made of models that are not in the chosen series is left out, and `left_out` says so."""
+    """What is to be made of models and sweeps that are not chosen is left out, and `left_out` says so."""
     states = config["comparison"]
     unknown = [name for name in states.values() if name not in known]
     if len(unknown) == len(states):
@@ -475,7 +667,14 @@ def _check_derived(config: dict[str, Any], known: dict[str, Any]) -> None:
         "smoothing": {name: [entry["model"]] for name, entry in config["smoothing"].items()},
         "model_pairs": config["model_pairs"],
     }
-    config["left_out"] = []
+    config["left_out"] = [
+        f"shown_sweeps.{part} is left out: {name!r} is no chosen sweep"
+        for part, name in config["shown_sweeps"].items()
+        if part != "layer" and name not in {None, *config["sweeps"]}
+    ]
+    config["shown_sweeps"] |= {
+        part: None for part, name in config["shown_sweeps"].items() if part != "layer" and name not in config["sweeps"]
+    }
     for key, entries in needed.items():
         for name, named in entries.items():
             if key == "model_pairs" and len(named) != 2:

@@ -1,8 +1,5 @@
 """Architectures against their closed forms; gradient descent and group lasso against theirs."""
 
-import math
-
-import numpy as np
 import pytest
 import torch
 
@@ -11,7 +8,6 @@ from htsr.models.layers import matrices
 from htsr.models.weights import count_parameters
 from htsr.networks.build import build
 from htsr.networks.resnet import BasicBlock
-from htsr.networks.train import cosine, descend, evaluate, filters, shrink, train
 
 DIGITS, CIFAR = (1, 8, 8), (3, 32, 32)
 
@@ -99,81 +95,3 @@ def test_shortcut_takes_every_second_pixel_and_pads_channels():
 def test_networks_that_do_not_exist(name, width, depth, message):
     with pytest.raises(InputError, match=message):
         network(name, width, depth)
-
-
-def test_evaluate_closed_form_in_chunks():
-    linear = torch.nn.Linear(4, 10)
-    linear.weight.data.zero_()
-    linear.bias.data.zero_()
-    linear.bias.data[3] = math.log(2)
-    labels = torch.tensor([3, 3, 3, 0, 1])
-    for chunk in (2, 5):
-        loss, accuracy = evaluate(linear, torch.rand(5, 4), labels, chunk)
-        assert loss == pytest.approx(math.log(11) - 0.6 * math.log(2), rel=1e-6)
-        assert accuracy == pytest.approx(60)
-
-
-def test_descend_is_torchs_sgd():
-    torch.manual_seed(0)
-    start = [torch.randn(5, 3), torch.randn(7)]
-    theirs = [tensor.clone().requires_grad_() for tensor in start]
-    ours, velocities = [tensor.clone() for tensor in start], [torch.zeros_like(tensor) for tensor in start]
-    optimizer = torch.optim.SGD(theirs, lr=0.1, momentum=0.9, weight_decay=0.01)
-    for _ in range(4):
-        gradients = [torch.randn_like(tensor) for tensor in start]
-        for tensor, gradient in zip(theirs, gradients, strict=True):
-            tensor.grad = gradient
-        optimizer.step()
-        descend(ours, velocities, gradients, 0.1, 0.9, 0.01)
-    for tensor, expected in zip(ours, theirs, strict=True):
-        assert torch.allclose(tensor, expected, rtol=1e-6, atol=1e-7)
-
-
-def test_shrink_is_the_proximal_operator():
-    weights = torch.tensor([[3.0, 4.0], [0.3, 0.4], [0.0, 0.0]])
-    shrink(weights, 1.0)
-    assert torch.allclose(weights, torch.tensor([[2.4, 3.2], [0.0, 0.0], [0.0, 0.0]]))
-
-
-def test_cosine_falls_from_one_to_zero():
-    assert cosine(1, 20) == 1
-    assert cosine(11, 20) == pytest.approx(0.5)
-    assert cosine(21, 20) == pytest.approx(0)
-
-
-def blobs(n=300, seed=0):
-    """Ten easy classes: a bright pixel each, on noise."""
-    rng = np.random.default_rng(seed)
-    labels = rng.integers(0, 10, n)
-    images = rng.normal(0, 0.3, (n, 1, 8, 8)).astype(np.float32)
-    images.reshape(n, -1)[np.arange(n), 6 * labels] += 3
-    return torch.from_numpy(images), torch.from_numpy(labels)
-
-
-def fit(built, lasso=0.0, epochs=6):
-    rates = []
-    train(
-        built, *blobs(), epochs=epochs, batch_size=32, learning_rate=0.02, momentum=0.9, weight_decay=0.0,
-        group_lasso=lasso, generator=torch.Generator().manual_seed(3), after_epoch=lambda _, rate: rates.append(rate),
-    )  # fmt: skip
-    return rates
-
-
-def test_training_learns_and_follows_the_schedule():
-    built = network("resnet", 8, 8)
-    assert evaluate(built, *blobs(seed=1))[1] < 40
-    assert fit(built) == pytest.approx([0.02 * cosine(epoch, 6) for epoch in range(1, 7)])
-    assert evaluate(built, *blobs(seed=1))[1] > 90
-
-
-def test_group_lasso_shrinks_filters_to_zero_and_they_stay_zero():
-    plain, lasso = network("lenet", 16, 6), network("lenet", 16, 6)
-    fit(plain)
-    fit(lasso, lasso=2.0)
-    norms = [torch.cat([weights.norm(dim=1) for weights in filters(built)]) for built in (plain, lasso)]
-    assert norms[1].median() < 0.7 * norms[0].median()
-    zero = [~weights.any(dim=1) for weights in filters(lasso)]
-    assert (norms[0] > 0).all() and 0 < sum(rows.sum() for rows in zero) < len(norms[1])
-    fit(lasso)
-    assert all(torch.equal(~weights.any(dim=1), rows) for weights, rows in zip(filters(lasso), zero, strict=True))
-    assert torch.cat([weights.norm(dim=1) for weights in filters(lasso)]).sum() > norms[1].sum()

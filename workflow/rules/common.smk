@@ -27,9 +27,11 @@ for paper in cfg["papers"]:
         raise WorkflowError(f"config: papers: there is no paper/{paper}/main.tex")
 
 MODELS = models(cfg)
+NETWORKS = cfg["networks"]
 RESULTS = "results/" + "-".join(
     [cfg["experiment"]] + [c for c in [cfg["conventions"]] if c != "default"]
 )
+IMAGES = f"{RESULTS}/download_dataset/{cfg['dataset']['name']}.safetensors"
 COMPARED = [name for name in cfg["comparison"].values() if name]
 TABLES = [
     "models",
@@ -55,6 +57,9 @@ shell.prefix(
 wildcard_constraints:
     model="[a-z0-9_]+",
     series="|".join(cfg["series"]),
+    sweep="|".join(cfg["sweeps"]) or "none",
+    dataset="[a-z0-9_]+",
+    collection="regressions|sweeps",
     paper="[a-z0-9_]+",
     smoothing="|".join(cfg["smoothing"]) or "none",
     pair="|".join(cfg["model_pairs"]) or "none",
@@ -78,10 +83,74 @@ def model_overrides(wildcards):
     return as_overrides({"name": wildcards.model, "model": entry})
 
 
+def training(name):
+    """The complete settings of a training: of a model of the series, or of a network of a sweep."""
+    return NETWORKS[name]["train"] if name in NETWORKS else MODELS[name]["train"]
+
+
 def training_overrides(wildcards):
-    """Params function: the resolved training settings and data set of one model as Hydra overrides."""
-    entry = {"name": wildcards.model, **MODELS[wildcards.model]["train"]}
-    return as_overrides(entry | {"dataset": cfg["dataset"]})
+    """Params function: the settings of one training as Hydra overrides."""
+    return as_overrides({"name": wildcards.model, **training(wildcards.model)})
+
+
+def training_threads(wildcards):
+    """Threads function: how many the settings of a training ask for."""
+    return training(wildcards.model)["threads"]
+
+
+def dataset_overrides(*keys):
+    """Params function: entries of the data set as Hydra overrides."""
+    return lambda wildcards: as_overrides({key: cfg["dataset"][key] for key in keys})
+
+
+def trained_dataset(wildcards):
+    """Params function: what networks see of the data set, as a Hydra override."""
+    seen = {key: value for key, value in cfg["dataset"].items() if key != "source"}
+    return as_overrides({"dataset": seen})
+
+
+def dataset_files(wildcards):
+    """Input function: the local files of the data set."""
+    files = cfg["dataset"]["source"]["files"].values()
+    return [entry["file"] for entry in files if entry["file"]]
+
+
+def networks_of(sweep):
+    """The networks of a sweep by name."""
+    return {
+        name: network for name, network in NETWORKS.items() if network["sweep"] == sweep
+    }
+
+
+def sweep_overrides(*keys):
+    """Params function: of a sweep, its title and the names and labels of its networks, as Hydra overrides."""
+
+    def overrides(wildcards):
+        networks = networks_of(wildcards.sweep)
+        known = {
+            "title": cfg["sweeps"][wildcards.sweep]["title"],
+            "networks": list(networks),
+            "labels": [network["labels"] for network in networks.values()],
+        }
+        printed = {key: known[key] for key in keys}
+        if "title" in keys:
+            printed["dataset"] = cfg["dataset"]["name"]
+        return as_overrides(printed)
+
+    return overrides
+
+
+def of_sweep(pattern):
+    """Input function: one file for each network of a sweep."""
+    return lambda wildcards: [
+        f"{RESULTS}/{pattern.replace('*', name)}"
+        for name in networks_of(wildcards.sweep)
+    ]
+
+
+def of_sweeps(pattern):
+    """One file for each sweep."""
+    return [f"{RESULTS}/{pattern.replace('*', name)}" for name in cfg["sweeps"]]
 
 
 def ensemble_overrides(wildcards):
@@ -115,9 +184,8 @@ def smoothing_overrides(wildcards):
     train = MODELS[entry.pop("model")]["train"]
     known = {"name": wildcards.smoothing, **entry}
     if train:
-        known |= {"dataset": cfg["dataset"]}
         known |= {key: train[key] for key in ("network", "train_fraction")}
-    return as_overrides(known)
+    return as_overrides(known) + (trained_dataset(wildcards) if train else [])
 
 
 def spike_level(wildcards):
@@ -245,12 +313,30 @@ def model_file(wildcards):
 
 def start_weights(wildcards):
     """Input function: the weights that a training starts from, if any."""
-    start = MODELS[wildcards.model]["train"]["start_from"]
+    start = training(wildcards.model)["start_from"]
     return weights(start) if start else []
 
 
+def settings_of_spectra(stage):
+    """Params function: a stage's settings as Hydra overrides; a sweep has some of its own in place of them."""
+
+    def overrides(wildcards):
+        own = cfg[stage]
+        if wildcards.model in cfg["sweeps"]:
+            own = own | {key: cfg["extract_sweep"][key] for key in own.keys() & cfg["extract_sweep"].keys()}
+        return as_overrides(own)
+
+    return overrides
+
+
+def layers_file(wildcards):
+    """Input function: the matrices of a model or a sweep."""
+    made_by = "extract_sweep" if wildcards.model in cfg["sweeps"] else "extract_layers"
+    return f"{RESULTS}/{made_by}/{wildcards.model}.safetensors"
+
+
 def spectra_file(wildcards):
-    """Input function: the spectra of a model or an ensemble."""
+    """Input function: the spectra of a model, a sweep or an ensemble."""
     made_by = (
         "sample_ensemble" if wildcards.model in cfg["ensembles"] else "compute_esd"
     )
@@ -300,6 +386,13 @@ def of_regressed(pattern):
     return [
         f"{RESULTS}/{pattern.replace('*', name)}" for name in rivals or cfg["series"]
     ]
+
+
+def regressed_tables(wildcards):
+    """Input function: the tables of models of the series, or those of networks of the sweeps."""
+    if wildcards.collection == "sweeps":
+        return of_sweeps("collect_sweep/*_networks.csv")
+    return of_regressed("collect_metrics/*.csv")
 
 
 def of_series(pattern):

@@ -2,7 +2,7 @@ rule compute_esd:
     """Eigenvalues of every matrix of a model, and of its element-wise permutations."""
     input:
         code=code("compute_esd"),
-        layers="<results>/extract_layers/{model}.safetensors",
+        layers=layers_file,
     output:
         esd="<results>/compute_esd/{model}.safetensors",
     log:
@@ -15,7 +15,7 @@ rule compute_esd:
         mem_mb=4000,
         runtime=120,
     params:
-        settings=settings("compute_esd"),
+        settings=settings_of_spectra("compute_esd"),
     shell:
         """
         python -m htsr.stages.compute_esd {params.settings:q} \
@@ -66,7 +66,7 @@ rule fit_power_law:
         mem_mb=2000,
         runtime=60,
     params:
-        settings=settings("fit_power_law"),
+        settings=settings_of_spectra("fit_power_law"),
     shell:
         """
         python -m htsr.stages.fit_power_law {params.settings:q} \

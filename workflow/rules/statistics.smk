@@ -58,16 +58,16 @@ rule collect_ensembles:
 
 
 rule regress_accuracy:
-    """Regression and rank correlation of error and accuracy on every metric, by series and pooled."""
+    """Regression and rank correlation of error, accuracy and gap on every metric, by series or sweep and pooled."""
     input:
         code=code("regress_accuracy"),
-        metrics=of_regressed("collect_metrics/*.csv"),
+        metrics=regressed_tables,
     output:
-        regressions="<results>/regress_accuracy/regressions.csv",
+        regressions="<results>/regress_accuracy/{collection}.csv",
     log:
-        "<logs>/regress_accuracy.log",
+        "<logs>/regress_accuracy/{collection}.log",
     benchmark:
-        "<benchmarks>/regress_accuracy.tsv"
+        "<benchmarks>/regress_accuracy/{collection}.tsv"
     conda:
         "../../environment.yml"
     resources:

@@ -1,23 +1,84 @@
-"""Training by stochastic gradient descent, with group lasso on filters."""
+"""Training: gradient descent with momentum or Adam, group lasso on filters, early stopping, interruption and return."""
 
+import copy
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, one_hot
 
 
-def evaluate(network: nn.Module, images: Tensor, labels: Tensor, chunk: int = 512) -> tuple[float, float]:
-    """Mean cross entropy (nats) and accuracy (percent) on images n x c x h x w, with the running batch statistics."""
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained; the meaning of every field is that of `htsr.config.TrainModel`."""
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    loss: str = "cross_entropy"
+    optimizer: str = "sgd"
+    schedule: str = "cosine"
+    milestones: Sequence[int] = ()
+    gamma: float = 0.1
+    momentum: float = 0.0
+    nesterov: bool = False
+    weight_decay: float = 0.0
+    group_lasso: float = 0.0
+    stop_at_loss: float | None = None
+    early_stopping: int = 0
+
+
+@dataclass
+class Progress:
+    """Where a training stands: all that its next epoch depends on beside the network, and what it has recorded.
+
+    slots: for each parameter its velocity (sgd) or its two moments (adam). best: the weights of the smallest validation
+    loss so far, with early stopping only; best_epoch and best_loss belong to it.
+    """
+
+    epoch: int = 0
+    steps: int = 0
+    slots: list[list[Tensor]] = field(default_factory=list)
+    best: dict[str, Tensor] = field(default_factory=dict)
+    best_epoch: int = 0
+    best_loss: float = math.inf
+    history: list[dict[str, Any]] = field(default_factory=list)
+    checkpoints: dict[int, dict[str, Tensor]] = field(default_factory=dict)
+    status: str = "ok"
+
+
+def squared(scores: Tensor, labels: Tensor, reduction: str = "mean") -> Tensor:
+    """Squared distance of the scores from 1 for the label and 0 for the rest, mean over the classes."""
+    losses = (scores - one_hot(labels, scores.shape[1]).to(scores)).square().mean(dim=1)
+    return losses.sum() if reduction == "sum" else losses.mean()
+
+
+LOSSES = {"cross_entropy": cross_entropy, "squared": squared}
+
+
+def evaluate(
+    network: nn.Module, images: Tensor, labels: Tensor, loss: str = "cross_entropy", chunk: int = 512
+) -> tuple[float, Tensor]:
+    """Mean loss (nats for the cross entropy) on images n x c x h x w, with the running batch statistics, and n classes.
+
+    The second value is the class with the highest score for each image.
+    """
     network.eval()
-    loss = correct = 0.0
+    total, predicted = 0.0, []
     with torch.no_grad():
         for x, y in zip(images.split(chunk), labels.split(chunk), strict=True):
             scores = network(x)
-            loss += cross_entropy(scores, y, reduction="sum").item()
-            correct += (scores.argmax(dim=1) == y).sum().item()
-    return loss / len(labels), 100 * correct / len(labels)
+            total += LOSSES[loss](scores, y, reduction="sum").item()
+            predicted.append(scores.argmax(dim=1))
+    return total / len(labels), torch.cat(predicted)
+
+
+def percent(predicted: Tensor, labels: Tensor) -> float:
+    """Share of equal entries in percent."""
+    return 100 * (predicted == labels).sum().item() / len(labels)
 
 
 def filters(network: nn.Module) -> list[Tensor]:
@@ -37,60 +98,133 @@ def shrink(weights: Tensor, threshold: float) -> None:
 @torch.no_grad()
 def descend(
     parameters: Sequence[Tensor],
-    velocities: Sequence[Tensor],
+    slots: list[list[Tensor]],
     gradients: Sequence[Tensor],
     rate: float,
-    momentum: float,
-    weight_decay: float,
+    recipe: Recipe,
+    step: int,
 ) -> None:
-    """One step in place with heavy-ball momentum: v <- momentum v + g + weight_decay p, then p <- p - rate v.
+    """One step in place, the `step`-th from 1 on. weight_decay p is added to every gradient first.
 
-    The update of torch.optim.SGD, whose import takes longer than training a small network.
+    sgd: v <- momentum v + g, then p <- p - rate v, or with nesterov p <- p - rate (g + momentum v).
+    adam: Kingma, Ba 2015, algorithm 1, with their beta_1 = .9, beta_2 = .999, epsilon = 1e-8.
+    The kernels of torch.optim.SGD and torch.optim.Adam, whose classes take longer to load than a small training.
     """
-    for parameter, velocity, gradient in zip(parameters, velocities, gradients, strict=True):
-        velocity.mul_(momentum).add_(gradient).add_(parameter, alpha=weight_decay)
-        parameter.sub_(velocity, alpha=rate)
+    if recipe.optimizer == "adam":
+        first, second = slots
+        steps = [torch.tensor(float(step), device=first[0].device)] * len(parameters)
+        torch._fused_adam_(
+            list(parameters), list(gradients), first, second, [], steps, lr=rate, beta1=0.9, beta2=0.999,
+            weight_decay=recipe.weight_decay, eps=1e-8, amsgrad=False, maximize=False,
+        )  # fmt: skip
+    else:
+        velocities = slots[0] if recipe.momentum else []
+        torch._fused_sgd_(
+            list(parameters), list(gradients), velocities, weight_decay=recipe.weight_decay, momentum=recipe.momentum,
+            lr=rate, dampening=0.0, nesterov=recipe.nesterov, maximize=False, is_first_step=step == 1,
+        )  # fmt: skip
 
 
-def cosine(epoch: int, epochs: int) -> float:
-    """Factor of the learning rate in epochs 1 to `epochs`: half a cosine from 1 towards 0 (Loshchilov, Hutter 2017)."""
-    return (1 + math.cos(math.pi * (epoch - 1) / epochs)) / 2
+def schedule(recipe: Recipe, epoch: int) -> float:
+    """Factor of the learning rate in epochs 1 to `epochs`.
+
+    cosine: half a cosine from 1 towards 0 (Loshchilov, Hutter 2017, eq. 5). step: gamma to the number of milestones
+    that are over, a milestone being the last epoch at the old rate. constant: 1.
+    """
+    if recipe.schedule == "cosine":
+        return (1 + math.cos(math.pi * (epoch - 1) / recipe.epochs)) / 2
+    if recipe.schedule == "step":
+        return recipe.gamma ** sum(epoch > milestone for milestone in recipe.milestones)
+    return 1.0
+
+
+def log_spaced(count: int, epochs: int) -> list[int]:
+    """`count` epochs from 1 to `epochs` at equal distances of log epoch, rounded; fewer where they coincide."""
+    if count < 1 or epochs < 1:
+        return []
+    steps = max(count - 1, 1)
+    return sorted({round(epochs ** (i / steps)) for i in range(count)})
 
 
 def train(
     network: nn.Module,
     images: Tensor,
     labels: Tensor,
-    *,
-    epochs: int,
-    batch_size: int,
-    learning_rate: float,
-    momentum: float,
-    weight_decay: float,
-    group_lasso: float,
+    recipe: Recipe,
     generator: Generator,
-    after_epoch: Callable[[int, float], None],
-) -> None:
-    """Train in place on the cross entropy of images n x c x h x w.
+    measure: Callable[[int, float | None], dict[str, Any] | None],
+    *,
+    kept_epochs: Iterable[int] = (),
+    validation: tuple[Tensor, Tensor] | None = None,
+    progress: Progress | None = None,
+    after_epoch: Callable[[Progress], None] = lambda progress: None,
+) -> Progress:
+    """Train in place on images n x c x h x w, and say where the training ended.
 
-    after_epoch is called with the epoch and its learning rate when the epoch is over. The generator orders the images
-    anew in every epoch. The rate follows `cosine`, weight decay acts on all parameters.
-    group_lasso: coefficient of the sum of filter norms (Wen et al. 2016, eq. 4), as a proximal step after each gradient
-    step. A filter that is zero, initially or by that step, is pruned: it stays zero.
+    measure(epoch, rate) gives a row of the history, with `loss`, or None to record nothing; it is asked at epoch 0,
+    before training (rate None), and after every epoch. The generator (on the CPU) orders the images anew every epoch.
+    Weight decay acts on all parameters. group_lasso: coefficient of the sum of filter norms (Wen et al. 2016, eq. 4),
+    as a proximal step after each gradient step. A filter that is zero, initially or by that step, is pruned: it stays
+    zero. validation: images and labels for early stopping. progress: where an interrupted training stood; network and
+    generator must be as they were. after_epoch is called when an epoch is over and recorded.
+    The weights at kept_epochs, at 0 and at the end are kept. A training whose loss or weights are no longer finite ends
+    at that epoch with a `status` that says so.
     """
     parameters = list(network.parameters())
-    velocities = [torch.zeros_like(parameter) for parameter in parameters]
+    if progress is None:
+        slots = 2 if recipe.optimizer == "adam" else 1
+        progress = Progress(slots=[[torch.zeros_like(p) for p in parameters] for _ in range(slots)])
+        progress.checkpoints[0] = state_of(network)
+        _record(progress, measure(0, None))
     rows = filters(network)
     kept = [weights.any(dim=1, keepdim=True) for weights in rows]
-    for epoch in range(1, epochs + 1):
-        rate = learning_rate * cosine(epoch, epochs)
+    pruning = recipe.group_lasso or not all(mask.all() for mask in kept)
+    wanted = set(kept_epochs)
+    loss_of = LOSSES[recipe.loss]
+    while progress.epoch < recipe.epochs and progress.status == "ok" and not _enough(progress, recipe):
+        epoch = progress.epoch = progress.epoch + 1
+        rate = recipe.learning_rate * schedule(recipe, epoch)
         network.train()
-        for batch in torch.randperm(len(labels), generator=generator).split(batch_size):
-            gradients = torch.autograd.grad(cross_entropy(network(images[batch]), labels[batch]), parameters)
-            descend(parameters, velocities, gradients, rate, momentum, weight_decay)
-            for i, weights in enumerate(rows):
-                weights *= kept[i]
-                if group_lasso:
-                    shrink(weights, rate * group_lasso)
-                    kept[i] = weights.any(dim=1, keepdim=True)
-        after_epoch(epoch, rate)
+        for batch in torch.randperm(len(labels), generator=generator).to(labels.device).split(recipe.batch_size):
+            gradients = torch.autograd.grad(loss_of(network(images[batch]), labels[batch]), parameters)
+            progress.steps += 1
+            descend(parameters, progress.slots, gradients, rate, recipe, progress.steps)
+            if pruning:
+                for i, weights in enumerate(rows):
+                    weights *= kept[i]
+                    if recipe.group_lasso:
+                        shrink(weights, rate * recipe.group_lasso)
+                        kept[i] = weights.any(dim=1, keepdim=True)
+        _record(progress, measure(epoch, rate))
+        if not all(parameter.isfinite().all() for parameter in parameters):
+            progress.status = f"diverged in epoch {epoch}"
+        if validation is not None and progress.status == "ok":
+            loss, _ = evaluate(network, *validation, recipe.loss)
+            if loss < progress.best_loss:
+                progress.best, progress.best_epoch, progress.best_loss = state_of(network), epoch, loss
+        if epoch in wanted:
+            progress.checkpoints[epoch] = state_of(network)
+        after_epoch(progress)
+    if progress.best and progress.status == "ok":
+        network.load_state_dict(progress.best)
+    progress.checkpoints[progress.best_epoch or progress.epoch] = state_of(network)
+    return progress
+
+
+def state_of(network: nn.Module) -> dict[str, Tensor]:
+    """A copy of the weights and of what batch norm keeps beside them, on the CPU."""
+    return {key: copy.deepcopy(tensor.detach().cpu()) for key, tensor in network.state_dict().items()}
+
+
+def _record(progress: Progress, row: dict[str, Any] | None) -> None:
+    if row is not None:
+        progress.history.append(row)
+        if not math.isfinite(row["loss"]):
+            progress.status = f"diverged in epoch {progress.epoch}"
+
+
+def _enough(progress: Progress, recipe: Recipe) -> bool:
+    last = progress.history[-1] if progress.history else None
+    small = recipe.stop_at_loss is not None and last and last["loss"] <= recipe.stop_at_loss
+    patient = recipe.early_stopping and progress.epoch - progress.best_epoch >= recipe.early_stopping
+    return bool(small or patient)
