@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import test_statistics_claims
+import test_statistics_sweep_claims
 from test_statistics_claims import EMPTY, layers_table, models_table
 
 from htsr.errors import InputError
@@ -311,7 +312,7 @@ NOISE = (
 
 
 def test_every_test_of_a_claim_is_tried_on_noise():
-    assert {*NOISE, *test_statistics_claims.NOISE} == set(TESTS)
+    assert {*NOISE, *test_statistics_claims.NOISE, *test_statistics_sweep_claims.NOISE} == set(TESTS)
 
 
 @pytest.mark.parametrize("test", NOISE)

@@ -1,13 +1,16 @@
 """Regressions on accuracy: closed forms, oracles, what is not defined, and the level under pure noise."""
 
+from dataclasses import fields
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
 from statsmodels.regression.linear_model import OLS
 
+from htsr.config import Network, TrainModel
 from htsr.errors import InputError
-from htsr.statistics.metrics_table import combine, metric_columns
+from htsr.statistics.metrics_table import SETTINGS, average_seeds, combine, metric_columns
 from htsr.statistics.regression import COLUMNS, Sampling, line, regress, residuals, slope_and_r
 from htsr.statistics.resampling import bootstrap_weights, generator
 
@@ -252,3 +255,30 @@ def test_a_bad_table_gets_one_message(frames, message):
     with pytest.raises(InputError) as error:
         combine(frames)
     assert message in str(error.value) and "\n" not in str(error.value)
+
+
+def test_networks_that_differ_in_their_seed_alone_are_one_row():
+    models = ["b2_s0", "b2_s1", "b4_s0", "b4_s1", "b4_s2"]
+    networks = pd.DataFrame({"series": "b", "model": models, "seed": [0, 1, 0, 1, 2], "batch_size": [2, 2, 4, 4, 4]})
+    networks = networks.assign(accuracy=[90, 92, 80, np.nan, 84.0], gap=[8, 6, 12, np.nan, 10], alpha=[1, 3, 5, 99, 7])
+    other = table("c", accuracy=[50.0], alpha=[2.0]).assign(model="x_s0")
+    found = average_seeds(combine({"t": networks, "u": other}))
+    assert found["model"].tolist() == ["b2", "b4", "x_s0"] and found["n_seeds"].tolist() == [2, 2, 1]
+    assert found["alpha"].tolist() == [2, 6, 2] and found["accuracy"].tolist() == [91, 82, 50], "one diverged"
+    assert metric_columns(found) == ["alpha"]
+    plain = combine({"t": table(error=[1.0, 2.0], batch_size=[1, 2]).assign(model=["a_s0", "a_s1"])})
+    assert average_seeds(plain) is plain and metric_columns(plain) == ["batch_size"]
+
+
+def test_every_setting_of_a_training_is_known_as_one():
+    names = {field.name for schema in (TrainModel, Network) for field in fields(schema)}
+    assert names - {"name", "network", "depth"} <= set(SETTINGS)
+
+
+def test_the_gap_is_a_third_target_where_a_table_has_it():
+    models = table(error=[1.0, 3.0, 2.0, 5.0, 4.0], gap=[5.0, 1.0, 4.0, 2.0, 3.0], x=[5.0, 1.0, 4.0, 2.0, 3.0])
+    result = regress(combine({"t": models}), Sampling(50))
+    assert result["metric"].unique().tolist() == ["x"]
+    assert only(result, series="s", target="gap")["slope"] == pytest.approx(1)
+    without = regress(combine({"t": models.drop(columns="gap")}), Sampling(50))
+    assert without.equals(result[result["target"] != "gap"].reset_index(drop=True))

@@ -11,10 +11,10 @@ from omegaconf import MISSING
 
 from htsr.config import Claim, Comparison, JudgeClaims
 from htsr.errors import InputError
-from htsr.files import read_table, write_table
+from htsr.files import Arrays, read_table, write_table
 from htsr.stage import stage
 from htsr.statistics.claims import judge
-from htsr.statistics.evidence import Judging, Tables
+from htsr.statistics.evidence import Judging, Tables, Training
 from htsr.statistics.metrics_table import combine
 from htsr.statistics.samples import prepare
 
@@ -23,7 +23,12 @@ log = logging.getLogger("htsr.judge_claims")
 
 @dataclass
 class JudgeClaimsJob(JudgeClaims):
-    """ensembles: collect_ensembles/ensembles.csv; without it, claims about random matrices are not measured."""
+    """ensembles: collect_ensembles/ensembles.csv; without it, claims about random matrices are not measured.
+
+    sweeps, networks: collect_sweep of every sweep; axes: of each; shown_sweeps: the sweep that plays each part;
+    sweep_regressions: regress_accuracy of networks; label_spectra: compute_esd of the sweep that plays `labels`.
+    Without sweeps, claims about training are not measured.
+    """
 
     claims: dict[str, Claim] = field(default_factory=dict)
     comparison: Comparison = field(default_factory=Comparison)
@@ -31,7 +36,17 @@ class JudgeClaimsJob(JudgeClaims):
     layers: list[str] = MISSING
     regressions: str = MISSING
     ensembles: str | None = None
+    sweeps: list[str] = field(default_factory=list)
+    networks: list[str] = field(default_factory=list)
+    sweep_regressions: str | None = None
+    label_spectra: str | None = None
+    axes: dict[str, list[str]] = field(default_factory=dict)
+    shown_sweeps: dict[str, str | None] = field(default_factory=dict)
     verdicts: str = MISSING
+
+
+REGRESSED = ["series", "metric", "target", "kendall_tau", "partial_tau", "status"]
+SWEPT = ["sweep", "network", "seed", "epoch", "final", "layer", "weight_layer"]
 
 
 def read(path: str, needed: list[str]) -> pd.DataFrame:
@@ -43,15 +58,32 @@ def read(path: str, needed: list[str]) -> pd.DataFrame:
     return table
 
 
+def training(job: JudgeClaimsJob) -> Training | None:
+    """The sweeps of trained networks, if there are any."""
+    if not job.sweeps:
+        return None
+    if not job.networks or job.sweep_regressions is None:
+        raise InputError("sweeps are judged together with `networks` and `sweep_regressions`: give all three")
+    return Training(
+        layers=pd.concat([read(path, SWEPT) for path in job.sweeps], ignore_index=True),
+        networks=pd.concat([read(path, ["series", "model", "seed", "status"]) for path in job.networks]),
+        parts=job.shown_sweeps,
+        axes=job.axes,
+        regressions=read(job.sweep_regressions, REGRESSED),
+        spectra=Arrays(job.label_spectra) if job.label_spectra else {},
+    )
+
+
 @stage(JudgeClaimsJob)
 def main(job: JudgeClaimsJob) -> None:
     layers = [read(path, ["series", "model", "layer", "weight_layer"]) for path in job.layers]
     tables = Tables(
         models=combine({path: read_table(path) for path in job.metrics}),
         layers=pd.concat(layers, ignore_index=True).astype({"series": str, "model": str}),
-        regressions=read(job.regressions, ["series", "metric", "target", "kendall_tau", "partial_tau", "status"]),
+        regressions=read(job.regressions, REGRESSED),
         comparison=asdict(job.comparison),
         ensembles=prepare(read(job.ensembles, ["ensemble", "layer", "law", "n", "m"])) if job.ensembles else None,
+        training=training(job),
     )
     table = judge(job.claims, tables, Judging(job.resamples, job.significance, job.seed))
     for row in table.itertuples():

@@ -33,7 +33,23 @@ from htsr.statistics.layer_claims import (
     share_close,
     share_in_range,
 )
-from htsr.statistics.model_claims import beats_rivals, nears_value, tracks_accuracy, tracks_beyond_controls
+from htsr.statistics.model_claims import (
+    beats_rivals,
+    nears_value,
+    tracks_accuracy,
+    tracks_beyond_controls,
+    tracks_in_sweeps,
+)
+from htsr.statistics.sweep_claims import (
+    acts_more,
+    acts_more_than_labels,
+    changes_in_training,
+    differs_along,
+    mean_exceeds,
+    phases_seen,
+    spectra_differ,
+    trend,
+)
 from htsr.statistics.verdict import not_measured
 
 TESTS = {
@@ -44,6 +60,8 @@ TESTS = {
         *(larger_in_layers, mean_unchanged, mean_differs),
         *(rate_equals, rate_exceeds, mean_equals, agrees_with_theory, follows_law),
         *(slope_equals, slope_exceeds, pl_norm_relation, phases_told_apart),
+        *(trend, changes_in_training, differs_along, mean_exceeds, phases_seen, spectra_differ),
+        *(acts_more, acts_more_than_labels, tracks_in_sweeps),
     )
 }
 

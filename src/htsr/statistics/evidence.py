@@ -1,7 +1,7 @@
 """What claims are judged on: the tables of one experiment, and the words in which results are reported."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,16 +18,33 @@ class NotMeasured(Exception):
 
 
 @dataclass(frozen=True)
+class Training:
+    """Sweeps of trained networks. layers: one row for each network, epoch and matrix (collect_sweep/{sweep}.csv, put
+    together); networks: one row a network (..._networks.csv); parts: the sweep that plays each part, None where there
+    is none; axes: of each sweep; regressions: `regression.regress` of networks; spectra: eigenvalues by
+    network/epoch/layer, of the sweep that plays `labels`."""
+
+    layers: pd.DataFrame
+    networks: pd.DataFrame
+    parts: Mapping[str, str | None]
+    axes: Mapping[str, Sequence[str]]
+    regressions: pd.DataFrame
+    spectra: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Tables:
     """models: one row a model (`metrics_table.combine`); layers: one row a matrix, with `series, model, layer,
     weight_layer`; regressions: `regression.regress` of models; comparison: model name (or None) of dense, regularized,
-    finetuned; ensembles: one row a random matrix of known law (`samples.prepare`), None where there are none."""
+    finetuned; ensembles: one row a random matrix of known law (`samples.prepare`); training: sweeps; None where there
+    are none."""
 
     models: pd.DataFrame
     layers: pd.DataFrame
     regressions: pd.DataFrame
     comparison: dict[str, str | None] = field(default_factory=dict)
     ensembles: pd.DataFrame | None = None
+    training: Training | None = None
 
 
 @dataclass(frozen=True)
@@ -99,9 +116,11 @@ def described(where: Mapping[str, Any]) -> str:
     return ", ".join(part(name, value) for name, value in where.items())
 
 
-def pooled(tables: Tables, metric: str, target: str, statistic: str) -> pd.Series:
-    """The regression of target on metric over all series. Raises NotMeasured where it or its statistic is missing."""
-    table = tables.regressions
+def pooled(table: pd.DataFrame, metric: str, target: str, statistic: str) -> pd.Series:
+    """The regression of target on metric over all series of a table of regressions.
+
+    Raises NotMeasured where it or its statistic is missing.
+    """
     rows = table[(table["series"] == POOLED) & (table["metric"] == metric) & (table["target"] == target)]
     if rows.empty:
         raise NotMeasured(f"no regression of {target} on {metric}")

@@ -11,7 +11,26 @@ POOLED = "pooled"
 """Name of the rows over all series."""
 
 TARGETS = ("error", "accuracy")
-_NOT_METRICS = ("series", "model", "title", "dataset", "accuracy_source", "train_accuracy", *TARGETS)
+GAP = "gap"
+"""The third target, training less test accuracy in percentage points, where a table has it."""
+
+SETTINGS = (
+    *("seed", "width", "dropout", "skip", "loss", "optimizer", "epochs", "batch_size", "learning_rate", "momentum"),
+    *("nesterov", "weight_decay", "group_lasso", "schedule", "milestones", "gamma", "label_noise", "label_noise_kind"),
+    *(
+        "input_noise",
+        "early_stopping",
+        "stop_at_loss",
+        "checkpoints",
+        "log_checkpoints",
+        "evaluate_every",
+        "validation_fraction",
+    ),
+    *("train_fraction", "start_from", "device", "threads", "epochs_trained", "train_loss"),
+)
+"""How a network was trained and how far: no metrics of its weights. Left out of tables with a column `seed`."""
+
+_NOT_METRICS = ("series", "model", "title", "dataset", "accuracy_source", "train_accuracy", *TARGETS, GAP)
 
 
 def combine(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -31,15 +50,35 @@ def combine(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     return whole
 
 
+def average_seeds(table: pd.DataFrame) -> pd.DataFrame:
+    """One row for the networks of a series that differ in their seed alone: the means of their numbers.
+
+    table: as `combine` gives it. Where it has a column `seed`, models of a series whose names agree up to the ending
+    _s<seed> are repetitions of one training: they are averaged, so that n counts trainings that differ, and one with
+    many seeds does not pass for many. A network without an accuracy (it diverged) is left out. `n_seeds` counts the
+    rest. Without the column the table comes back as it is.
+    """
+    if "seed" not in table:
+        return table
+    known = table[table["error"].notna()]
+    name = known["model"].str.replace(r"_s\d+$", "", regex=True).where(known["seed"].notna(), known["model"])
+    groups = known.assign(model=name, n_seeds=1).groupby(["series", "model"], sort=False)
+    numbers = known.select_dtypes("number").columns
+    how = {column: "mean" if column in numbers else "first" for column in known if column not in ("series", "model")}
+    return groups.agg(how | {"n_seeds": "sum"}).reset_index()
+
+
 def metric_columns(table: pd.DataFrame) -> list[str]:
-    """Columns of numbers that may predict accuracy: no counts (`n_...`), standard errors or unnamed index columns.
+    """Columns of numbers that may predict accuracy: no counts (`n_...`), standard errors, unnamed index columns or,
+    in a table with a column `seed`, settings of training (SETTINGS).
 
     Raises InputError where there is none.
     """
+    others = (*_NOT_METRICS, *(SETTINGS if "seed" in table else ()))
     names = [
         name
         for name in table.select_dtypes("number")
-        if name not in _NOT_METRICS and not name.startswith(("n_", "Unnamed")) and not name.endswith("_stderr")
+        if name not in others and not name.startswith(("n_", "Unnamed")) and not name.endswith("_stderr")
     ]
     if not names:
         raise InputError("the metrics tables have no numeric metric column beside series, model, error and accuracy")

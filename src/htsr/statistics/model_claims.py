@@ -27,7 +27,7 @@ def tracks_accuracy(
     Kendall's τ-b over all series with its p under permutations within series, from the regression table.
     """
     sign = _sign(expected)
-    row = pooled(tables, metric, target, "kendall_tau")
+    row = pooled(tables.regressions, metric, target, "kendall_tau")
     rows = usable(tables.models, [metric, target])
     return _directed(
         sign,
@@ -42,12 +42,28 @@ def tracks_beyond_controls(
     tables: Tables, judging: Judging, metric: str, target: str = "error", expected: str = "positive"
 ) -> Evidence:
     """Direction: as `tracks_accuracy`, with the partial τ after taking out depth and log_norm."""
-    row = pooled(tables, metric, target, "partial_tau")
+    row = pooled(tables.regressions, metric, target, "partial_tau")
     return _directed(
         _sign(expected),
         *row[["partial_tau", "partial_tau_low", "partial_tau_high", "partial_tau_p", "n"]],
         judging,
         f"within-series tau of {metric} and {target} after taking out depth and log_norm",
+    )
+
+
+def tracks_in_sweeps(
+    tables: Tables, judging: Judging, metric: str, target: str = "gap", expected: str = "positive"
+) -> Evidence:
+    """Direction: as `tracks_accuracy`, over the trainings of all sweeps (means over seeds), within sweeps."""
+    if tables.training is None:
+        raise NotMeasured("no sweeps of trained networks")
+    row = pooled(tables.training.regressions, metric, target, "kendall_tau")
+    return _directed(
+        _sign(expected),
+        *row[["kendall_tau", "kendall_low", "kendall_high", "kendall_p", "n"]],
+        judging,
+        f"within-sweep tau of {metric} and {target}",
+        " (means over seeds)",
     )
 
 

@@ -13,7 +13,7 @@ from scipy import stats
 from statsmodels.regression.linear_model import OLS
 
 from htsr.statistics import correlation as rank
-from htsr.statistics.metrics_table import POOLED, TARGETS, metric_columns, series_codes, usable
+from htsr.statistics.metrics_table import GAP, POOLED, TARGETS, metric_columns, series_codes, usable
 from htsr.statistics.resampling import FEWEST, blocks, bootstrap_weights, check, exceedance, generator, interval
 
 CONTROLS = ("depth", "log_norm")
@@ -38,7 +38,8 @@ class Sampling:
 
 
 def regress(table: pd.DataFrame, sampling: Sampling = Sampling()) -> pd.DataFrame:
-    """One row (COLUMNS) for every series and for all of them pooled, for every metric and target.
+    """One row (COLUMNS) for every series and for all of them pooled, for every metric and target
+    (error, accuracy, and gap where the table has it).
 
     table: checked by `metrics_table.combine`. Models without the metric or the target are left out, series with a
     single model left also where they are pooled; n counts the rest. `status` is "ok" or says what is missing and why.
@@ -46,11 +47,12 @@ def regress(table: pd.DataFrame, sampling: Sampling = Sampling()) -> pd.DataFram
     """
     check(sampling.resamples, sampling.level)
     series = list(dict.fromkeys(table["series"]))
+    targets = [*TARGETS, *([GAP] if GAP in table and table[GAP].notna().any() else [])]
     rows = []
     for name in (*series, POOLED) if len(series) > 1 else series:
         chosen = table if name == POOLED else table[table["series"] == name]
         for metric in metric_columns(table):
-            for target in TARGETS:
+            for target in targets:
                 # Not keyed by the target: error and accuracy then mirror each other.
                 rng = generator(sampling.seed, *(series if name == POOLED else [name]), metric)
                 row = _regress(chosen, metric, target, sampling, rng)
