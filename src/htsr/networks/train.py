@@ -1,6 +1,5 @@
 """Training: gradient descent with momentum or Adam, group lasso on filters, early stopping, interruption and return."""
 
-import copy
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -213,7 +212,7 @@ def train(
 
 def state_of(network: nn.Module) -> dict[str, Tensor]:
     """A copy of the weights and of what batch norm keeps beside them, on the CPU."""
-    return {key: copy.deepcopy(tensor.detach().cpu()) for key, tensor in network.state_dict().items()}
+    return {key: tensor.detach().to("cpu", copy=True).contiguous() for key, tensor in network.state_dict().items()}
 
 
 def _record(progress: Progress, row: dict[str, Any] | None) -> None:

@@ -118,6 +118,9 @@ def trained(job: TrainModelJob) -> tuple[nn.Module, Progress, dict[str, Any]]:
         raise InputError(f"group_lasso acts on filters, and network {job.network.name!r} has none: set it to 0")
     if job.start:
         load_start(network, load_state(job.start), job.start)
+    if filters(network):  # convolutions are a tenth to a third faster with the channels of a pixel side by side
+        network.to(memory_format=torch.channels_last)
+        images, test_images = (i.contiguous(memory_format=torch.channels_last) for i in (images, test_images))
     network.to(device)
     key = fingerprint(job, network, images, labels)
     progress = restored(job.resume, key, network, generator) if job.resume else None
@@ -251,7 +254,7 @@ def fingerprint(job: TrainModelJob, network: nn.Module, images: Tensor, labels: 
     text = json.dumps([plain(settings), torch.__version__], sort_keys=True)
     digest = hashlib.sha256(text.encode())
     for tensor in (*network.state_dict().values(), images, labels):
-        digest.update(tensor.detach().cpu().contiguous().numpy().data)
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()
 
 
