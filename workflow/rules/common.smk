@@ -93,6 +93,13 @@ def training_overrides(wildcards):
     return as_overrides({"name": wildcards.model, **training(wildcards.model)})
 
 
+def resume_override(wildcards):
+    """Params function: where the state of an interrupted training is kept, as a Hydra override."""
+    return as_overrides(
+        {"resume": f"{RESULTS}/train_model/{wildcards.model}_resume.safetensors"}
+    )
+
+
 def training_threads(wildcards):
     """Threads function: how many the settings of a training ask for."""
     return training(wildcards.model)["threads"]

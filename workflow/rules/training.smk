@@ -49,10 +49,10 @@ rule train_model:
         settings=training_overrides,
         dataset=trained_dataset,
         start=start_override,
-        resume="resume=<results>/train_model/{model}_resume.safetensors",
+        resume=resume_override,
     shell:
         """
-        python -m htsr.stages.train_model {params.settings:q} {params.dataset:q} {params.start:q} {params.resume} \
+        python -m htsr.stages.train_model {params.settings:q} {params.dataset:q} {params.start:q} {params.resume:q} \
             images={input.images} weights={output.weights} states={output.states} history={output.history} >{log} 2>&1
         """
 
