@@ -9,7 +9,8 @@ class BasicBlock(nn.Module):
 
     Where the size changes, the shortcut takes every second pixel and fills new channels with zeros (their option A), so
     it has no weights; with `projection` it is a 1 x 1 convolution with batch normalization (option B). skip: False
-    leaves the shortcut out. A convolution that `kept` marks False is passed over, with its normalization and rectifier.
+    leaves the shortcut out. For published networks, `before` of the new channels come first instead of last, and a
+    convolution that `kept` marks False is passed over, with its normalization and, after the first, its rectifier.
     """
 
     def __init__(self, inputs: int, outputs: int, stride: int, skip: bool = True, projection: bool = False):
@@ -18,7 +19,8 @@ class BasicBlock(nn.Module):
         self.bn1 = nn.BatchNorm2d(outputs)
         self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(outputs)
-        self.stride, self.new_channels, self.skip, self.kept = stride, outputs - inputs, skip, (True, True)
+        self.stride, self.new_channels, self.skip = stride, outputs - inputs, skip
+        self.before, self.kept = 0, (True, True)
         self.shortcut = None
         if projection and (stride != 1 or inputs != outputs):
             convolution = nn.Conv2d(inputs, outputs, 1, stride, bias=False)
@@ -35,7 +37,8 @@ class BasicBlock(nn.Module):
         if self.shortcut is not None:
             return functional.relu(out + self.shortcut(x))
         shortcut = x[:, :, :: self.stride, :: self.stride]
-        return functional.relu(out + functional.pad(shortcut, (0, 0, 0, 0, 0, self.new_channels)))
+        zeros = (0, 0, 0, 0, self.before, self.new_channels - self.before)
+        return functional.relu(out + functional.pad(shortcut, zeros))
 
 
 class ResNet(nn.Module):
