@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 
 ROOT = Path(__file__).parents[1]
 
@@ -20,3 +21,13 @@ def mirror() -> Path:
     if not folder:
         pytest.skip("HTSR_MIRROR is not set: no published checkpoints here")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def digits(tmp_path_factory) -> Path:
+    """The file of images that download_dataset makes of the digits that come with scikit-learn."""
+    from htsr.stages import download_dataset
+
+    images = tmp_path_factory.mktemp("images") / "digits.safetensors"
+    download_dataset.main(OmegaConf.create({"name": "digits", "images": str(images)}))
+    return images

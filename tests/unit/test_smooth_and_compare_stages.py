@@ -155,7 +155,7 @@ def test_every_method_runs_on_every_convolution(tmp_path, convolution, method):
         assert np.linalg.norm(after["fc.weight"]) < np.linalg.norm(signal)
 
 
-def test_layers_are_chosen_and_bad_settings_named(made, tmp_path):
+def test_layers_are_chosen_and_bad_settings_named(made, digits, tmp_path):
     _, listing, _ = smooth(made[0], tmp_path, method="rank", layers=["c.*"])
     assert set(listing["weight_layer"]) == {"conv"}
     for settings, message in (
@@ -163,17 +163,18 @@ def test_layers_are_chosen_and_bad_settings_named(made, tmp_path):
         ({"layers": ["("]}, "no regular expression"),
         ({"rank": 1.5}, "whole number"),
         ({"measures": made[0]["fits"], "convolution": "unfolded"}, "same convolution"),
-        ({"network": {"name": "mlp", "width": 4, "depth": 2}}, "no weights of"),
+        ({"network": {"name": "mlp", "width": 4, "depth": 2}, "images": digits}, "no weights of"),
+        ({"network": {"name": "mlp", "width": 4, "depth": 2}}, "`images` names no file"),
     ):
         with pytest.raises(SystemExit, match=message):
             smooth(made[0], tmp_path, **({"method": "rank"} | settings))
 
 
-def test_accuracies_of_a_trained_network(tmp_path):
+def test_accuracies_of_a_trained_network(digits, tmp_path):
     from htsr.datasets.load import load
     from htsr.networks.build import build
 
-    data = load("digits", 0.5, 0)
+    data = load(digits)
     network = build("mlp", 12, 2, data.shape, data.classes, torch.Generator().manual_seed(0))
     at = road(tmp_path, "net")
     write_weights(at["weights"], network.state_dict(), {"model": "net", "layers": {}, "tied": {}})
@@ -183,7 +184,7 @@ def test_accuracies_of_a_trained_network(tmp_path):
     run(fit_power_law, esd=at["esd"], fits=at["fits"], bootstrap=0)
     run(measure_layers, esd=at["esd"], fits=at["fits"], measures=at["measures"])
     assert all(at[name].exists() for name in names)
-    settings = {"network": {"name": "mlp", "width": 12, "depth": 2}, "method": "rank"}
+    settings = {"network": {"name": "mlp", "width": 12, "depth": 2}, "method": "rank", "images": digits}
     _, _, whole = smooth(at, tmp_path, rank=12, **settings)
     assert whole["accuracy_after"] == whole["accuracy_before"] and whole["accuracy_change"] == 0
     after, _, cut = smooth(at, tmp_path, rank=1, **settings)

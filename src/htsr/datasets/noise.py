@@ -1,4 +1,7 @@
-"""Data that carry less than they seem to: replaced labels and noisy images."""
+"""Data that carry less than they seem to: replaced labels and noisy images.
+
+Each draws from random numbers of its own, [seed, 1] and [seed, 2], apart from those that split the images.
+"""
 
 import numpy as np
 
@@ -21,7 +24,7 @@ def randomize_labels(
         raise InputError(f"label noise of kind {kind!r} is unknown: choose uniform or other")
     if kind == "other" and classes < 2:
         raise InputError("label noise of kind 'other' needs two classes or more")
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng([seed, 1])
     order = rng.permutation(len(labels))
     drawn = rng.integers(0, classes, len(labels)) if kind == "uniform" else rng.integers(1, classes, len(labels))
     new = drawn if kind == "uniform" else (labels + drawn) % classes
@@ -39,5 +42,5 @@ def add_noise(images: np.ndarray, std: float, seed: int) -> np.ndarray:
         raise InputError(f"input noise of {std}: choose a standard deviation of 0 or more")
     if std == 0:
         return images.astype(np.float32, copy=False)
-    noise = np.random.default_rng(seed).standard_normal(images.shape, np.float32)
+    noise = np.random.default_rng([seed, 2]).standard_normal(images.shape, np.float32)
     return (images + np.float32(std) * noise).astype(np.float32, copy=False)

@@ -2,7 +2,8 @@
 
 In: weights of a model (`weights`), measures and tail fits of its spectra (`measures`, `fits`, CSV), made with the same
 `convolution` and `min_size`. Out: weights in the same format (`smoothed`), what became of every matrix (`listing`, CSV)
-and one row with the accuracies (`summary`, CSV), which need the `network` and `dataset` that the model was trained on.
+and one row with the accuracies (`summary`, CSV), which need the `network`, `dataset` and `images` (safetensors of
+download_dataset) that the model was trained with.
 
 Methods: `rank` keeps the largest singular values, `rank` of them or that share; `edge` those beyond the Tracy-Widom
 quantile of the bulk's edge; `power_law` those of the fitted tail, `erg` those of the ERG tail; `shrinkage` shrinks all
@@ -34,7 +35,7 @@ from htsr.models.assemble import assemble
 from htsr.models.layers import matrices
 from htsr.models.weights import count_parameters, read_weights, write_weights
 from htsr.networks.build import build
-from htsr.networks.train import evaluate
+from htsr.networks.train import evaluate, percent
 from htsr.spectra import distances, reconstruct, spiked
 from htsr.spectra.marchenko_pastur import fit_bulk
 from htsr.stage import stage
@@ -56,7 +57,7 @@ SUMMARY = [
 class SmoothModelJob(ExtractLayers):
     """The settings of htsr.config.Smoothing, and those of extract_layers with which measures and fits were made.
 
-    network, train_fraction, dataset: what the model was trained with; without a network nothing is evaluated.
+    network, train_fraction, dataset, images: what the model was trained with; without a network nothing is evaluated.
     """
 
     method: Truncation = Truncation.edge
@@ -67,6 +68,7 @@ class SmoothModelJob(ExtractLayers):
     network: Network | None = None
     train_fraction: float = 1.0
     dataset: Dataset = field(default_factory=Dataset)
+    images: str | None = None
     weights: str = MISSING
     measures: str = MISSING
     fits: str = MISSING
@@ -77,6 +79,8 @@ class SmoothModelJob(ExtractLayers):
 
 @stage(SmoothModelJob)
 def main(job: SmoothModelJob) -> None:
+    if job.network is not None and job.images is None:
+        raise InputError(f"smoothing {job.name}: `network` is given, but `images` names no file to evaluate it on")
     if job.rank <= 0 or (job.rank >= 1 and job.rank != round(job.rank)):
         raise InputError(f"smoothing {job.name}: rank is {job.rank}: give a whole number, or a share between 0 and 1")
     try:
@@ -243,30 +247,35 @@ def summarize(
 
 
 def accuracies(job: SmoothModelJob, before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> dict[str, Any]:
-    """Accuracies in percent on the training and the held-out images; empty without a network.
+    """Accuracies in percent on the training images, against their true labels, and on the test images.
 
+    Empty without a network.
     Standard errors are binomial with one image added to either side, lest a share of 0 or 1 have none; that of the
     change is of paired answers to the same images, half an image added to each kind (Agresti and Min 2005).
     """
     if job.network is None:
         return {}
-    data = load(job.dataset.name, job.dataset.test_fraction, job.dataset.seed, job.train_fraction)
+    seen = {key: getattr(job.dataset, key) for key in ("crop", "test_fraction", "test_size", "seed")}
+    data = load(job.images, train_fraction=job.train_fraction, **seen)
     train, test = (
         (torch.from_numpy(images), torch.from_numpy(labels))
         for images, labels in ((data.train_images, data.train_labels), (data.test_images, data.test_labels))
     )
-    settings = job.network.name, job.network.width, job.network.depth
-    network = build(*settings, data.shape, data.classes, torch.Generator().manual_seed(0))
+    generator = torch.Generator().manual_seed(0)
+    network = build(
+        job.network.name, job.network.width, job.network.depth, data.shape, data.classes, generator,
+        dropout=job.network.dropout, skip=job.network.skip,
+    )  # fmt: skip
     row, right = {"n_test": len(test[1])}, []
     for when, state in (("before", before), ("after", after)):
         try:
             network.load_state_dict(state)
         except RuntimeError as error:
             raise InputError(f"smoothing {job.name}: {job.weights} are no weights of {job.network}") from error
-        row[f"train_accuracy_{when}"] = evaluate(network, *train)[1]
-        row[f"accuracy_{when}"] = evaluate(network, *test)[1]
-        with torch.no_grad():
-            right.append(torch.cat([network(x).argmax(dim=1) for x in test[0].split(512)]) == test[1])
+        row[f"train_accuracy_{when}"] = percent(evaluate(network, *train)[1], train[1])
+        predicted = evaluate(network, *test)[1]
+        row[f"accuracy_{when}"] = percent(predicted, test[1])
+        right.append(predicted == test[1])
         count = int(right[-1].sum())
         share = (count + 1) / (len(test[1]) + 2)
         row[f"accuracy_{when}_stderr"] = 100 * (share * (1 - share) / (len(test[1]) + 2)) ** 0.5
@@ -279,7 +288,7 @@ def accuracies(job: SmoothModelJob, before: Mapping[str, Tensor], after: Mapping
 
 def provenance(job: SmoothModelJob, origin: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, Any]:
     """What the header says of the new weights, beside what it says of the old ones."""
-    source = f"measured on the held-out {row['n_test']} images of {job.dataset.name}" if "n_test" in row else None
+    source = f"measured on {row['n_test']} test images of {job.dataset.name}" if "n_test" in row else None
     return {
         "model": job.name,
         "source": "smoothed",
