@@ -14,7 +14,7 @@ from io import BytesIO
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from htsr.datasets.digits import read_digits
 from htsr.errors import InputError
@@ -197,14 +197,14 @@ def _image(path: Path, name: str, content: Callable[[str], bytes]) -> np.ndarray
     """One image as channels x height x width."""
     data = content(name)
     try:
-        with Image.open(BytesIO(data)) as image:
+        with Image.open(BytesIO(data), formats=("PNG", "JPEG")) as image:
             if image.mode in _COLOURED:
                 return np.asarray(image.convert("RGB")).transpose(2, 0, 1)
             if image.mode in ("L", "1"):
                 return np.asarray(image.convert("L"))[None]
             problem = f"pixels of mode {image.mode}: 8 bits a channel are needed"
+    except UnidentifiedImageError:
+        problem = "no PNG or JPEG image"
     except Exception as error:  # a damaged image can end in any exception
-        problem = str(error).removesuffix(f" {BytesIO(data)!r}") or type(error).__name__
-        if isinstance(error, OSError) and "cannot identify" in problem:
-            problem = "no PNG or JPEG image"
+        problem = str(error) or type(error).__name__
     raise InputError(f"{path}: {name}: {problem}")
