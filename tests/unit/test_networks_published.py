@@ -21,7 +21,7 @@ def made(seed=0, **options):
     """A ResNet-8 of width 4 whose batch normalizations do something."""
     torch.manual_seed(seed)
     network = ResNet(4, 8, (3, 32, 32), 10, **options).eval()
-    for key, tensor in network.state_dict().items():
+    for tensor in network.state_dict().values():
         if tensor.is_floating_point() and tensor.ndim == 1:
             tensor.copy_(torch.rand_like(tensor) + 0.5)
     return network
