@@ -330,7 +330,10 @@ def settings_of_spectra(stage):
     def overrides(wildcards):
         own = cfg[stage]
         if wildcards.model in cfg["sweeps"]:
-            own = own | {key: cfg["extract_sweep"][key] for key in own.keys() & cfg["extract_sweep"].keys()}
+            own = own | {
+                key: cfg["extract_sweep"][key]
+                for key in own.keys() & cfg["extract_sweep"].keys()
+            }
         return as_overrides(own)
 
     return overrides

@@ -81,16 +81,21 @@ def percent(predicted: Tensor, labels: Tensor) -> float:
 
 
 def filters(network: nn.Module) -> list[Tensor]:
-    """The weights of the convolutions, each as a view filters x (channels · kernel) of the parameter itself."""
-    return [module.weight.detach().flatten(1) for module in network.modules() if isinstance(module, nn.Conv2d)]
+    """The weights of the convolutions, filters x channels x kernel; they share the parameters' memory."""
+    return [module.weight.detach() for module in network.modules() if isinstance(module, nn.Conv2d)]
+
+
+def alive(weights: Tensor) -> Tensor:
+    """Which filters are not zero, of shape filters x 1 x ... x 1."""
+    return weights.ne(0).any(dim=tuple(range(1, weights.ndim)), keepdim=True)
 
 
 def shrink(weights: Tensor, threshold: float) -> None:
-    """Shorten every row by `threshold`, shorter rows to zero: the proximal operator of threshold · (sum of row norms).
+    """Shorten every filter by `threshold`, shorter ones to zero: the proximal operator of threshold · (sum of norms).
 
     Group lasso (Yuan, Lin 2006), its proximal operator in Parikh, Boyd 2014, section 6.5.1.
     """
-    norms = weights.norm(dim=1, keepdim=True)
+    norms = torch.linalg.vector_norm(weights, dim=tuple(range(1, weights.ndim)), keepdim=True)
     weights *= torch.where(norms > threshold, 1 - threshold / norms, 0)
 
 
@@ -176,7 +181,7 @@ def train(
         progress.checkpoints[0] = state_of(network)
         _record(progress, measure(0, None))
     rows = filters(network)
-    kept = [weights.any(dim=1, keepdim=True) for weights in rows]
+    kept = [alive(weights) for weights in rows]
     pruning = recipe.group_lasso or not all(mask.all() for mask in kept)
     wanted = set(kept_epochs)
     loss_of = LOSSES[recipe.loss]
@@ -193,7 +198,7 @@ def train(
                     weights *= kept[i]
                     if recipe.group_lasso:
                         shrink(weights, rate * recipe.group_lasso)
-                        kept[i] = weights.any(dim=1, keepdim=True)
+                        kept[i] = alive(weights)
         _record(progress, measure(epoch, rate))
         if not all(parameter.isfinite().all() for parameter in parameters):
             progress.status = f"diverged in epoch {epoch}"
