@@ -95,10 +95,10 @@ def test_wide_resnets_have_the_published_sizes(width, depth, millions):
 
 
 @pytest.mark.parametrize(
-    ("name", "shape"), [("lenet5", (500, 2450)), ("minialexnet", (384, 3136)), ("vgg9", (256, 4096))]
+    ("name", "width", "depth", "shape"),
+    [("lenet5", 20, 4, (500, 2450)), ("minialexnet", 64, 5, (384, 3136)), ("vgg9", 64, 9, (256, 4096))],
 )
-def test_published_shapes_of_the_largest_layer(name, shape):
-    width, depth = {"lenet5": (20, 4), "minialexnet": (64, 5), "vgg9": (64, 9)}[name]
+def test_shapes_of_fc1_for_images_of_28_by_28(name, width, depth, shape):
     assert tuple(network(name, width, depth, MNIST).fc1.weight.shape) == shape
 
 
@@ -123,12 +123,12 @@ def test_dropout_acts_in_training_only_and_changes_no_weight(name, width, depth)
         assert torch.equal(dropped(x), first) and not torch.equal(first, second)
 
 
-@pytest.mark.parametrize("name", ["lenet5", "minialexnet", "vgg9", "resnet", "wide_resnet"])
+@pytest.mark.parametrize(
+    ("name", "width", "depth"),
+    [("lenet5", 4, 4), ("minialexnet", 4, 5), ("vgg9", 4, 9), ("resnet", 4, 8), ("wide_resnet", 1, 10)],
+)
 @pytest.mark.parametrize("shape", [(1, 4, 4), DIGITS, (3, 9, 11)])
-def test_images_of_any_size_from_4(name, shape):
-    width, depth = {"lenet5": (4, 4), "minialexnet": (4, 5), "vgg9": (4, 9), "resnet": (4, 8), "wide_resnet": (1, 10)}[
-        name
-    ]
+def test_images_of_any_size_from_4(name, width, depth, shape):
     with torch.no_grad():
         assert network(name, width, depth, shape).eval()(torch.rand(2, *shape)).isfinite().all()
 

@@ -43,4 +43,6 @@ def add_noise(images: np.ndarray, std: float, seed: int) -> np.ndarray:
     if std == 0:
         return images.astype(np.float32, copy=False)
     noise = np.random.default_rng([seed, 2]).standard_normal(images.shape, np.float32)
-    return (images + np.float32(std) * noise).astype(np.float32, copy=False)
+    noise *= np.float32(std)
+    noise += images
+    return noise
