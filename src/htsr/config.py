@@ -156,14 +156,13 @@ class DatasetSource:
 class Dataset:
     """A data set, and what networks see of it.
 
-    crop: side of the central square that is kept, 0 for whole images. test_fraction: share of every class that is held
+    test_fraction: share of every class that is held
     out for the test accuracy, where the set has no test images of its own. test_size: number of test images that are
     used, 0 for all. seed: of the images held out and of those used.
     """
 
     name: str = "digits"
     source: DatasetSource = field(default_factory=DatasetSource)
-    crop: int = 0
     test_fraction: float = 0.5
     test_size: int = 0
     seed: int = 0
@@ -185,7 +184,9 @@ class DownloadModel:
 class TrainModel:
     """Defaults of every trained network; the `train:` entry of a model or a sweep comes on top.
 
-    train_fraction: share of the training images that is used. label_noise: share of their labels that is replaced.
+    train_fraction: share of the training images that is used. crop: side of the central square that is kept of every
+    image, 0 for all of it. augment: shifts by up to 4 pixels and reflections in training. label_noise: share of the
+    training labels that is replaced.
     input_noise: standard deviation of what is added to the normalized training images, once. start_from: the model
     whose weights are the initial ones; filters that are zero in them stay zero. early_stopping: epochs without a
     smaller loss on `validation_fraction` of the training images, 0 for never; the weights of the best epoch are kept.
@@ -195,6 +196,8 @@ class TrainModel:
 
     network: Network = field(default_factory=Network)
     train_fraction: float = 1.0
+    crop: int = 0
+    augment: bool = False
     label_noise: float = 0.0
     label_noise_kind: LabelNoise = LabelNoise.uniform
     input_noise: float = 0.0

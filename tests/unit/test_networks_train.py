@@ -16,6 +16,7 @@ from htsr.networks.train import (
     log_spaced,
     percent,
     schedule,
+    shifted,
     shrink,
     squared,
     train,
@@ -174,6 +175,26 @@ def test_checkpoints_are_what_the_network_was():
     assert all(torch.equal(tensor, short.state_dict()[key]) for key, tensor in longer[2].items())
     assert all(torch.equal(tensor, built.state_dict()[key]) for key, tensor in kept[6].items())
     assert not torch.equal(kept[0]["fc1.weight"], kept[6]["fc1.weight"])
+
+
+def test_shifted_images_are_windows_of_the_padded_ones():
+    images = torch.arange(2 * 3 * 6 * 5, dtype=torch.float32).reshape(2, 3, 6, 5) + 1
+    images = images.repeat(150, 1, 1, 1)
+    moved = shifted(images, torch.Generator().manual_seed(0), most=1)
+    padded = torch.nn.functional.pad(images, [1] * 4)
+    seen = set()
+    for i in range(len(images)):
+        windows = {
+            (top, left, mirrored): window.flip(2) if mirrored else window
+            for top in range(3)
+            for left in range(3)
+            for mirrored in (False, True)
+            for window in [padded[i, :, top : top + 6, left : left + 5]]
+        }
+        found = {place for place, window in windows.items() if torch.equal(window, moved[i])}
+        assert len(found) == 1
+        seen |= found
+    assert moved.shape == images.shape and len(seen) == 18
 
 
 def test_it_stops_at_a_small_loss():

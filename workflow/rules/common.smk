@@ -191,7 +191,7 @@ def smoothing_overrides(wildcards):
     train = MODELS[entry.pop("model")]["train"]
     known = {"name": wildcards.smoothing, **entry}
     if train:
-        known |= {key: train[key] for key in ("network", "train_fraction")}
+        known |= {key: train[key] for key in ("network", "train_fraction", "crop")}
     return as_overrides(known) + (trained_dataset(wildcards) if train else [])
 
 
@@ -269,6 +269,11 @@ def shown_titles(wildcards):
 def start_override(wildcards, input):
     """Params function: where a training starts, as a Hydra override."""
     return f"start={input.start}" if input.start else []
+
+
+def images_override(wildcards, input):
+    """Params function: the images of the data set, where they are an input, as a Hydra override."""
+    return f"images={input.images}" if input.images else []
 
 
 def results_folder(wildcards, output):
@@ -361,6 +366,12 @@ def smoothed_file(place):
         return place(model) if callable(place) else place.replace("*", model)
 
     return of_model
+
+
+def smoothed_images(wildcards):
+    """Input function: the images that a smoothed model was trained on, if it was trained here."""
+    model = cfg["smoothing"][wildcards.smoothing]["model"]
+    return IMAGES if MODELS[model]["source"] == "trained" else []
 
 
 def pair_layers(side):

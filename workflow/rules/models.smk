@@ -58,6 +58,7 @@ rule smooth_model:
         weights=smoothed_file(weights),
         measures=smoothed_file(f"{RESULTS}/measure_layers/*.csv"),
         fits=smoothed_file(f"{RESULTS}/fit_power_law/*.csv"),
+        images=smoothed_images,
     output:
         smoothed="<results>/smooth_model/{smoothing}.safetensors",
         listing="<results>/smooth_model/{smoothing}.csv",
@@ -74,9 +75,10 @@ rule smooth_model:
     params:
         settings=settings("extract_layers"),
         smoothing=smoothing_overrides,
+        images=images_override,
     shell:
         """
-        python -m htsr.stages.smooth_model {params.settings:q} {params.smoothing:q} \
+        python -m htsr.stages.smooth_model {params.settings:q} {params.smoothing:q} {params.images:q} \
             weights={input.weights} measures={input.measures} fits={input.fits} \
             smoothed={output.smoothed} listing={output.listing} summary={output.summary} >{log} 2>&1
         """

@@ -57,7 +57,7 @@ SUMMARY = [
 class SmoothModelJob(ExtractLayers):
     """The settings of htsr.config.Smoothing, and those of extract_layers with which measures and fits were made.
 
-    network, train_fraction, dataset, images: what the model was trained with; without a network nothing is evaluated.
+    network, train_fraction, crop, dataset, images: what the model was trained with; nothing is evaluated without a network.
     """
 
     method: Truncation = Truncation.edge
@@ -67,6 +67,7 @@ class SmoothModelJob(ExtractLayers):
     name: str = MISSING
     network: Network | None = None
     train_fraction: float = 1.0
+    crop: int = 0
     dataset: Dataset = field(default_factory=Dataset)
     images: str | None = None
     weights: str = MISSING
@@ -255,8 +256,8 @@ def accuracies(job: SmoothModelJob, before: Mapping[str, Tensor], after: Mapping
     """
     if job.network is None:
         return {}
-    seen = {key: getattr(job.dataset, key) for key in ("crop", "test_fraction", "test_size", "seed")}
-    data = load(job.images, train_fraction=job.train_fraction, **seen)
+    seen = {key: getattr(job.dataset, key) for key in ("test_fraction", "test_size", "seed")}
+    data = load(job.images, train_fraction=job.train_fraction, crop=job.crop, **seen)
     train, test = (
         (torch.from_numpy(images), torch.from_numpy(labels))
         for images, labels in ((data.train_images, data.train_labels), (data.test_images, data.test_labels))

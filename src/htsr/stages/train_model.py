@@ -50,6 +50,7 @@ _LEAST = {
     "group_lasso": 0,
     "label_noise": 0,
     "input_noise": 0,
+    "crop": 0,
     "early_stopping": 0,
     "log_checkpoints": 0,
     "evaluate_every": 1,
@@ -93,8 +94,8 @@ def trained(job: TrainModelJob) -> tuple[nn.Module, Progress, dict[str, Any]]:
     """The network after training, the course of it, and what the files of weights say of it."""
     check(job)
     device = prepare(job)
-    seen = {key: getattr(job.dataset, key) for key in ("crop", "test_fraction", "test_size", "seed")}
-    data = load(job.images, train_fraction=job.train_fraction, **seen)
+    seen = {key: getattr(job.dataset, key) for key in ("test_fraction", "test_size", "seed")}
+    data = load(job.images, train_fraction=job.train_fraction, crop=job.crop, **seen)
     labels, replaced = randomize_labels(
         data.train_labels, job.label_noise, data.classes, job.label_noise_kind.value, job.seed
     )
