@@ -48,7 +48,9 @@ def normalize(train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarr
     levels = np.arange(256)
     train_images, test_images = (np.empty(images.shape, np.float32) for images in (train, test))
     for channel in range(train.shape[1]):
-        counts = np.bincount(train[:, channel].ravel(), minlength=256)
+        counts = np.zeros(256, np.int64)
+        for image in train[:, channel]:  # one by one: bincount makes 8 bytes of each
+            counts += np.bincount(image.ravel(), minlength=256)
         mean = counts @ levels / counts.sum()
         std = np.sqrt(counts @ (levels - mean) ** 2 / counts.sum())
         if std == 0:
