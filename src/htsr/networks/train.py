@@ -131,7 +131,7 @@ def descend(
 
 
 def shifted(images: Tensor, generator: Generator, most: int = 4) -> Tensor:
-    """Images (n x c x h x w), each shifted by up to `most` pixels along both axes, zeros moving in, half of them mirrored.
+    """Images (n x c x h x w), each shifted by up to `most` pixels on both axes, zeros moving in, half of them mirrored.
 
     He et al. 2016, section 4.2. On normalized images zero is the mean of the channel. The generator is on the CPU.
     """

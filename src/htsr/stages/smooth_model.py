@@ -57,7 +57,7 @@ SUMMARY = [
 class SmoothModelJob(ExtractLayers):
     """The settings of htsr.config.Smoothing, and those of extract_layers with which measures and fits were made.
 
-    network, train_fraction, crop, dataset, images: what the model was trained with; nothing is evaluated without a network.
+    network, train_fraction, crop, dataset, images: what the model was trained with; without a network no accuracies.
     """
 
     method: Truncation = Truncation.edge
