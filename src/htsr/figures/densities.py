@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from htsr.figures import style
@@ -79,14 +80,19 @@ def logarithmic(
     limits = floor, heights.max() * 3
     axis.set(xscale="log", yscale="log", xlim=(bottom / 1.2, top * 1.3), ylim=limits)
     for side, (low, high) in ((axis.xaxis, axis.get_xlim()), (axis.yaxis, limits)):
-        few = np.log10(high / low) < 1.5  # decades: too little for powers of ten alone
-        side.set_major_locator(LogLocator(subs=(1, 2, 5) if few else (1,)))
-        side.set_minor_formatter(NullFormatter())
-        if np.log10(high / low) > 4:
-            side.set_minor_locator(NullLocator())
-        if few:
-            side.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        log_ticks(side, low, high)
     return rows(panel, "eigenvalues", edges, heights, n=total), limits
+
+
+def log_ticks(side: Axis, low: float, high: float) -> None:
+    """Ticks of a logarithmic axis between these limits."""
+    few = np.log10(high / low) < 1.5  # decades: too little for powers of ten alone
+    side.set_major_locator(LogLocator(subs=(1, 2, 5) if few else (1,)))
+    side.set_minor_formatter(NullFormatter())
+    if np.log10(high / low) > 4:
+        side.set_minor_locator(NullLocator())
+    if few:
+        side.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
 def power_law(axis: Axes, panel: str, fit: Mapping, limit: float = np.nan) -> list[dict]:
