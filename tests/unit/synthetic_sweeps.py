@@ -35,7 +35,7 @@ def sweep(name, over, seeds=3, effect=None, noise=0.1, epochs=(0, 5), diverged=(
                     | axes
                     | {"epoch": epoch, "final": epoch == epochs[-1], "layer": layer, "weight_layer": layer}
                     | {"loss": 1.0, "train_accuracy": trained, "true_accuracy": 99.0, "test_loss": 1.0}
-                    | {"test_accuracy": np.nan if lost else accuracy, "distance": 0.5 * done}
+                    | {"test_accuracy": np.nan if lost else accuracy, "distance": (0.5 + noise * rng.random()) * done}
                     | {"n": 100, "m": 50, "q": 2.0, "alpha": 5 - moved, "stable_rank": 30 - moved}
                     | {"mp_softrank": 0.9 - 0.1 * moved, "entropy": 0.95 - 0.01 * moved, "n_spikes": max(moved, 0.0)}
                     | {"log_norm": 1 + moved, "log_spectral_norm": moved, "alpha_weighted": moved, "n_traps": 0.0}

@@ -7,16 +7,24 @@ import pandas as pd
 import pytest
 import yaml
 from omegaconf import OmegaConf
+from synthetic_sweeps import sweep
 
 from htsr.config import as_overrides
-from htsr.files import read_table, write_table
+from htsr.files import read_table, write_arrays, write_table
 from htsr.stages.judge_claims import main
 from htsr.statistics.claims import COLUMNS, check
-from htsr.statistics.metrics_table import combine
+from htsr.statistics.metrics_table import average_seeds, combine
 from htsr.statistics.regression import Sampling, regress
 
 ROLES = ("dense", "regularized", "finetuned")
 OF_VECTORS = [f"{measure}_right_difference" for measure in ("entropy", "localization", "participation")]
+SWEEPS = {
+    "batch_size": {"batch_size": [2, 32, 512]},
+    "epochs": {},
+    "labels": {"label_noise": [0.0, 1.0]},
+    "plane": {"label_noise": [0.0, 0.5], "batch_size": [4, 64]},
+    "regularization": {"regularizer": ["none", "dropout"]},
+}
 OF_NULL = ["entropy", "entropy_null", "stable_rank", "stable_rank_null"]
 
 
@@ -36,6 +44,25 @@ def ensembles(rng):
     table["mp_p"], table["n_spikes"] = rng.random(len(table)), rng.integers(0, 2, len(table))
     table["expected_phase"] = np.where(table["law"] == "gaussian", "RANDOM-LIKE", None)
     return table.assign(layer=[f"matrix[{i}]" for i in range(len(table))])
+
+
+def sweeps(folder):
+    """Sweeps of three seeds that play all parts, as collect_sweep and regress_accuracy write them."""
+    made = {part: sweep(part, over, effect=lambda **axes: 1.0, noise=1.0) for part, over in SWEEPS.items()}
+    for part, (layers, networks, _) in made.items():
+        write_table(folder / f"{part}.csv", layers)
+        write_table(folder / f"{part}_networks.csv", networks)
+    write_arrays(folder / "spectra.safetensors", made["labels"][2].items(), {})
+    networks = average_seeds(combine({part: networks for part, (_, networks, _) in made.items()}))
+    write_table(folder / "sweeps.csv", regress(networks, Sampling(50)))
+    return {
+        "sweeps": [str(folder / f"{part}.csv") for part in SWEEPS],
+        "networks": [str(folder / f"{part}_networks.csv") for part in SWEEPS],
+        "sweep_regressions": str(folder / "sweeps.csv"),
+        "label_spectra": str(folder / "spectra.safetensors"),
+        "axes": {part: list(over) for part, over in SWEEPS.items()},
+        "shown_sweeps": {part: part for part in SWEEPS} | {"layer": None},
+    }
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +105,7 @@ def job(tmp_path_factory, claims):
         "layers": [str(folder / f"{name}_layers.csv") for name in series],
         "regressions": str(folder / "regressions.csv"),
         "ensembles": str(folder / "ensembles.csv"),
+        **sweeps(folder),
         "resamples": 100,
     }
 
@@ -120,6 +148,20 @@ def test_an_experiment_without_ensembles_says_so(job, claims, tmp_path):
     assert not table.drop(about)["reason"].str.startswith("not measured").any()
 
 
+def test_an_experiment_without_sweeps_says_so(job, claims, tmp_path):
+    without = {key: value for key, value in job.items() if key not in ("sweeps", "networks", "sweep_regressions")}
+    main(OmegaConf.create({**without, "verdicts": str(tmp_path / "out.csv")}))
+    table = read_table(tmp_path / "out.csv").set_index("claim")
+    about = [
+        name
+        for name, claim in flat(claims).items()
+        if "part" in claim["arguments"] or claim["test"] == "tracks_in_sweeps"
+    ]
+    assert len(about) >= 20 and set(table.loc[about, "verdict"]) == {"inconclusive"}
+    assert table.loc[about, "reason"].str.startswith("not measured in this experiment: no sweep").all()
+    assert not table.drop(about)["reason"].str.startswith("not measured").any()
+
+
 def test_an_experiment_without_a_comparison_says_so(job, tmp_path):
     main(OmegaConf.create({**job, "comparison": {}, "verdicts": str(tmp_path / "out.csv")}))
     table = read_table(tmp_path / "out.csv").set_index("claim")
@@ -138,6 +180,8 @@ def test_an_experiment_without_a_comparison_says_so(job, tmp_path):
         ({"claims": {"x": {"source": "s", "test": "nears_value"}}}, "statement"),
         ({"layers": ["{metrics}"]}, "no column layer, weight_layer"),
         ({"ensembles": "{metrics}"}, "no column ensemble, layer, law, n, m"),
+        ({"sweeps": ["{metrics}"]}, "no column sweep, network, seed, epoch, final, layer, weight_layer"),
+        ({"sweep_regressions": None}, "sweeps are judged together with `networks` and `sweep_regressions`"),
         ({"significance": 0.0}, "is not between 0 and 1"),
     ],
 )

@@ -15,7 +15,7 @@ from omegaconf import MISSING
 from htsr.errors import InputError
 from htsr.files import Arrays, read_table, whole
 from htsr.stage import stage
-from htsr.tables import published, results
+from htsr.tables import published, results, sweeps
 from htsr.tables.classes import classes
 from htsr.tables.comparisons import comparisons
 from htsr.tables.estimators import estimators
@@ -32,6 +32,8 @@ class MakeTablesJob:
     metrics, layers: collect_metrics of every series. esds: compute_esd of every model (headers only). summaries:
     smooth_model of every smoothed model. pairs: compare_models of every pair. titles: printed names of the series.
     model_titles: those of the models. published: config/published. tables: name and file of each table.
+    sweeps, networks: collect_sweep of every sweep; sweep_regressions: regress_accuracy of its networks; sweep_titles,
+    axes: of each sweep; shown_sweeps: the sweep that plays each part.
     """
 
     metrics: list[str] = MISSING
@@ -47,6 +49,12 @@ class MakeTablesJob:
     model_titles: dict[str, str] = field(default_factory=dict)
     normalization: str = MISSING
     published: dict[str, Any] = field(default_factory=dict)
+    sweeps: list[str] = field(default_factory=list)
+    networks: list[str] = field(default_factory=list)
+    sweep_regressions: str | None = None
+    sweep_titles: dict[str, str] = field(default_factory=dict)
+    axes: dict[str, list[str]] = field(default_factory=dict)
+    shown_sweeps: dict[str, str | None] = field(default_factory=dict)
     tables: dict[str, str] = MISSING
 
 
@@ -77,6 +85,16 @@ def main(job: MakeTablesJob) -> None:
         known["smoothing"] = bind(smoothing, pd.concat(map(read_table, job.summaries)), job.model_titles)
     if job.pairs:
         known["comparisons"] = bind(comparisons, pd.concat(map(read_table, job.pairs)), job.model_titles)
+    if job.sweeps:
+        swept, networks = (pd.concat(map(read_table, paths)) for paths in (job.sweeps, job.networks))
+        batches, regularized = (job.shown_sweeps.get(part) for part in ("batch_size", "regularization"))
+        if batches:
+            numbers = job.published.get("batch_size")
+            known["batch_size"] = bind(sweeps.batch_size, swept, networks, batches, numbers, job.normalization)
+        if regularized:
+            axis = job.axes[regularized][0]
+            known["regularization"] = bind(sweeps.regularization, swept, networks, regularized, axis, job.normalization)
+        known["sweep_regressions"] = bind(sweeps.sweep_regressions, read_table(job.sweep_regressions), job.sweep_titles)
     for name in job.tables:
         if name not in known:
             raise InputError(f"make_tables: there is no table {name!r}; with these inputs there are {', '.join(known)}")

@@ -9,7 +9,7 @@ from omegaconf import MISSING
 
 from htsr.files import read_table, whole
 from htsr.stage import stage
-from htsr.tables import theory
+from htsr.tables import theory, training
 from htsr.tables.findings import collect
 from htsr.tables.values import render
 
@@ -28,6 +28,12 @@ class MakeValuesJob:
     validations: str | None = None
     summaries: list[str] = field(default_factory=list)
     titles: dict[str, str] = field(default_factory=dict)  # printed names of the series
+    sweeps: list[str] = field(default_factory=list)
+    networks: list[str] = field(default_factory=list)
+    sweep_regressions: str | None = None
+    sweep_titles: dict[str, str] = field(default_factory=dict)
+    axes: dict[str, list[str]] = field(default_factory=dict)
+    shown_sweeps: dict[str, str | None] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
     values: str = MISSING
 
@@ -42,6 +48,15 @@ def main(job: MakeValuesJob) -> None:
         read_table(job.ensembles) if job.ensembles else None,
         read_table(job.validations) if job.validations else None,
         pd.concat(map(read_table, job.summaries)) if job.summaries else None,
+    )
+    training.collect(
+        values,
+        pd.concat(map(read_table, job.sweeps), ignore_index=True) if job.sweeps else None,
+        pd.concat(map(read_table, job.networks), ignore_index=True) if job.networks else None,
+        read_table(job.sweep_regressions) if job.sweep_regressions else None,
+        job.shown_sweeps,
+        job.axes,
+        job.sweep_titles,
     )
     with whole(job.values) as partial:
         partial.write_text(render(values), encoding="utf-8")

@@ -197,19 +197,20 @@ def acts_more(tables: Tables, judging: Judging, part: str, axis: str, column: st
     Effect: |d| of the one less |d| of the other. d: difference over the standard deviation between the seeds of one
     training (pooled over all values of the axes), mean over layers. Interval and p: jackknife over the seeds.
     """
-    values = {}
+    tables_of = []
     for name in (column, than):
         rows, axes, note = states(tables, part, name)
-        values[name] = _along(rows[rows["final"]], axes, axis, numbers=True)
-    seeds = sorted(set(values[column]["seed"]) & set(values[than]["seed"]))
+        rows = _along(rows[rows["final"]], axes, axis, numbers=True)
+        tables_of.append(rows.pivot_table("value", "seed", ["weight_layer", *axes], sort=False))
+    seeds = tables_of[0].index.intersection(tables_of[1].index)
     if len(seeds) < 3:
         raise NotMeasured(f"{_seeds(len(seeds))}: a standard deviation and its error need three")
 
-    def sizes(kept: list) -> tuple[float, float]:
-        return tuple(_standardized(rows[rows["seed"].isin(kept)], axes, axis) for rows in values.values())
+    def sizes(kept: pd.Index) -> tuple[float, ...]:
+        return tuple(_standardized(values.loc[kept], axis) for values in tables_of)
 
     own, other = sizes(seeds)
-    left_out = np.array([np.subtract(*sizes([s for s in seeds if s != seed])) for seed in seeds])
+    left_out = np.array([np.subtract(*sizes(seeds.drop(seed))) for seed in seeds])
     found = jackknife(own - other, left_out, judging.level)
     reason = (
         f"from the least to the greatest {axis} {column} moves by {number(own)} and {than} by {number(other)} standard "
@@ -353,15 +354,17 @@ def _directed(found: Student, reason: str, judging: Judging, side: int = 1) -> E
     return Evidence(decided, reason, found.mean, found.low, found.high, found.p, found.n)
 
 
-def _standardized(rows: pd.DataFrame, axes: list[str], axis: str) -> float:
-    """|d|: mean over layers of the change along the axis over the standard deviation between seeds."""
-    keys = ["weight_layer", *axes]
-    cells = rows.groupby(keys, sort=False)["value"].agg(["var", "size"]).reset_index().dropna()
-    cells["squares"] = cells["var"] * (cells["size"] - 1)
-    sums = cells.groupby("weight_layer")[["squares", "size"]].sum()
-    freedom = sums["size"] - cells.groupby("weight_layer").size()
-    spread = np.sqrt(sums["squares"] / freedom)
-    change = _pairs(rows, axes, axis, rows[axis].min(), rows[axis].max()).groupby("weight_layer")["difference"].mean()
+def _standardized(values: pd.DataFrame, axis: str) -> float:
+    """|d|: mean over layers of the change along the axis over the standard deviation between seeds.
+
+    values: one row a seed, one column for each layer and value of the axes.
+    """
+    layers, at = (values.columns.get_level_values(name) for name in ("weight_layer", axis))
+    squares, freedom = ((values - values.mean()) ** 2).sum(), (values.count() - 1).clip(lower=0)
+    spread = np.sqrt(squares.groupby(layers).sum() / freedom.groupby(layers).sum())
+    first, second = (values.loc[:, at == end].droplevel(axis, axis=1) for end in (at.min(), at.max()))
+    change = (second - first).mean()
+    change = change.groupby(change.index.get_level_values("weight_layer")).mean()
     return abs(float((change / spread.where(spread > 0)).mean()))
 
 
