@@ -156,9 +156,8 @@ class DatasetSource:
 class Dataset:
     """A data set, and what networks see of it.
 
-    test_fraction: share of every class that is held
-    out for the test accuracy, where the set has no test images of its own. test_size: number of test images that are
-    used, 0 for all. seed: of the images held out and of those used.
+    test_fraction: share of every class that is held out for the test accuracy, where the set has no test images of its
+    own. test_size: number of test images that are used, 0 for all. seed: of the images held out and of those used.
     """
 
     name: str = "digits"
@@ -627,7 +626,7 @@ def _check(config: dict[str, Any]) -> None:
     known = models(config)
     needs = {"url": ("url", "sha256"), "file": ("file",), "torchvision": ("weights",), "trained": ()}
     named = [name for key in ("series", "ensembles", "sweeps", "smoothing", "model_pairs") for name in config[key]]
-    for name in [*named, *known]:
+    for name in [*named, *known, config["dataset"]["name"]]:
         if not re.fullmatch(NAME, name):
             raise InputError(f"config: name {name!r}: use lower-case letters, digits and _ only")
     if not known:

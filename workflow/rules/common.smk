@@ -44,6 +44,9 @@ TABLES = [
     "estimators",
     *(f"claims_{paper}" for paper in cfg["claims"]),
     *(["classes"] if cfg["ensembles"] else []),
+    *(["batch_size"] if cfg["shown_sweeps"]["batch_size"] else []),
+    *(["regularization"] if cfg["shown_sweeps"]["regularization"] else []),
+    *(["sweep_regressions"] if cfg["sweeps"] else []),
     *(["smoothing"] if cfg["smoothing"] else []),
     *(["comparisons"] if cfg["model_pairs"] else []),
 ]
@@ -153,6 +156,87 @@ def of_sweep(pattern):
         f"{RESULTS}/{pattern.replace('*', name)}"
         for name in networks_of(wildcards.sweep)
     ]
+
+
+def of_part(part, spectra=False):
+    """Named files of the sweep that plays a part in figures; none where no sweep does."""
+    sweep = cfg["shown_sweeps"][part]
+    if sweep is None:
+        return {}
+    files = {
+        "sweep": f"{RESULTS}/collect_sweep/{sweep}.csv",
+        "networks": f"{RESULTS}/collect_sweep/{sweep}_networks.csv",
+    }
+    return files | (
+        {"spectra": f"{RESULTS}/compute_esd/{sweep}.safetensors"} if spectra else {}
+    )
+
+
+def of_all_sweeps(**names):
+    """Named files of all sweeps, under the names they have for a stage; none where there are no sweeps.
+
+    tables, networks: those of collect_sweep; regressions: over all networks; label_spectra: of the sweep of labels.
+    """
+    if not cfg["sweeps"]:
+        return {}
+    known = {
+        "tables": of_sweeps("collect_sweep/*.csv"),
+        "networks": of_sweeps("collect_sweep/*_networks.csv"),
+        "regressions": f"{RESULTS}/regress_accuracy/sweeps.csv",
+        "label_spectra": of_part("labels", spectra=True).get("spectra"),
+    }
+    return {name: known[what] for name, what in names.items() if known[what]}
+
+
+def axes(sweep):
+    """The settings that a sweep varies, by the names of their columns."""
+    return [axis.rpartition(".")[2] for axis in cfg["sweeps"][sweep]["over"]]
+
+
+def axes_of(part):
+    """Params function: the settings that the sweep of a part varies, as a Hydra override."""
+    return lambda wildcards: as_overrides({"axes": axes(cfg["shown_sweeps"][part])})
+
+
+def shown_layer(wildcards):
+    """Params function: the layer of sweeps that is drawn, as a Hydra override."""
+    return as_overrides({"layer": cfg["shown_sweeps"]["layer"]})
+
+
+def titles_of_sweeps(key):
+    """Params function: the printed names of the sweeps as a Hydra override."""
+    titles = {name: sweep["title"] for name, sweep in cfg["sweeps"].items()}
+    return lambda wildcards: as_overrides({key: titles})
+
+
+def parts_of_sweeps(wildcards):
+    """Params function: the axes of every sweep, and which sweep plays which part, as Hydra overrides."""
+    shown = {key: name for key, name in cfg["shown_sweeps"].items() if key != "layer"}
+    return as_overrides(
+        {"axes": {sweep: axes(sweep) for sweep in cfg["sweeps"]}, "shown_sweeps": shown}
+    )
+
+
+def published_batch_size(wildcards):
+    """Params function: published numbers to draw beside a sweep of the published network, as a Hydra override."""
+    train = cfg["sweeps"][cfg["shown_sweeps"]["batch_size"]]["train"]
+    same = train.get("network", {}).get("name") == "minialexnet"
+    return as_overrides({"published": cfg["published"]["batch_size"] if same else {}})
+
+
+def names_and_series(models):
+    """Params function: printed names and series of models as Hydra overrides."""
+    home = {
+        model: name
+        for name, entry in cfg["series"].items()
+        for model in entry["models"]
+    }
+    return lambda wildcards: as_overrides(
+        {
+            "models": [title(model) for model in models],
+            "series": [home[model] for model in models],
+        }
+    )
 
 
 def of_sweeps(pattern):

@@ -20,6 +20,9 @@ VALIDATIONS = {"validations": f"{RESULTS}/validate_estimators/validations.csv"}
 SHOWN = [settings("plot_esd"), shown_titles]
 TITLES, SCALE = labels("titles"), labels("normalization")
 
+LEVEL = spike_level
+TRAINED = [name for name, model in MODELS.items() if model["source"] == "trained"]
+
 FIGURES = {
     # models
     "esd": (SPECTRA_OF_LAYERS, SHOWN),
@@ -43,14 +46,40 @@ FIGURES = {
     "phases": (ENSEMBLES | SAMPLED, []),
     "phase_rates": (ENSEMBLES, []),
     "estimators": (VALIDATIONS, []),
+    # trainings
+    "training_curves": (
+        {"histories": [f"{RESULTS}/train_model/{name}.csv" for name in TRAINED]},
+        [names_and_series(TRAINED), TITLES],
+    ),
+    "batch_size": (
+        of_part("batch_size"),
+        [axes_of("batch_size"), published_batch_size, SCALE],
+    ),
+    "batch_esds": (
+        of_part("batch_size", spectra=True),
+        [axes_of("batch_size"), shown_layer, LEVEL],
+    ),
+    "epochs": (of_part("epochs"), [axes_of("epochs"), SCALE]),
+    "scree": (of_part("epochs", spectra=True), [axes_of("epochs")]),
+    "random_labels": (
+        of_part("labels", spectra=True),
+        [axes_of("labels"), shown_layer, LEVEL],
+    ),
+    "phase_plane": (of_part("plane"), [axes_of("plane"), shown_layer]),
+    "regularizers": (of_part("regularization"), [axes_of("regularization"), SCALE]),
+    "generalization": (
+        of_all_sweeps(networks="networks", regressions="regressions"),
+        [titles_of_sweeps("titles"), SCALE],
+    ),
 }
 OF_ENSEMBLES = [name for name, (files, _) in FIGURES.items() if "ensembles" in files]
 ABSENT_FIGURES = [
     *([] if COMPARED else ["comparison"]),
     *([] if cfg["ensembles"] else OF_ENSEMBLES),
+    *(name for name, (files, _) in FIGURES.items() if not any(files.values())),
 ]
 
-for figure in FIGURES:
+for figure in [name for name in FIGURES if name not in ABSENT_FIGURES]:
 
     rule:
         name:

@@ -8,6 +8,9 @@ RESULTS_OF_EXPERIMENT = {
         f"{RESULTS}/smooth_model/{name}_summary.csv" for name in cfg["smoothing"]
     ],
     **of_theory(ensembles="collect_ensembles/ensembles.csv"),
+    **of_all_sweeps(
+        sweeps="tables", networks="networks", sweep_regressions="regressions"
+    ),
 }
 
 
@@ -32,11 +35,12 @@ rule make_tables:
     params:
         labels=labels("titles", "model_titles", "normalization"),
         published=entries("published"),
+        sweeps=joined(parts_of_sweeps, titles_of_sweeps("sweep_titles")),
         inputs=input_overrides,
         tables=tables_override,
     shell:
         """
-        python -m htsr.stages.make_tables {params.labels:q} {params.published:q} {params.inputs:q} \
+        python -m htsr.stages.make_tables {params.labels:q} {params.published:q} {params.sweeps:q} {params.inputs:q} \
             {params.tables:q} >{log} 2>&1
         """
 
@@ -60,10 +64,11 @@ rule make_values:
     params:
         labels=labels("titles"),
         settings=printed_settings,
+        sweeps=joined(parts_of_sweeps, titles_of_sweeps("sweep_titles")),
         inputs=input_overrides,
     shell:
         """
-        python -m htsr.stages.make_values {params.labels:q} {params.settings:q} {params.inputs:q} \
+        python -m htsr.stages.make_values {params.labels:q} {params.settings:q} {params.sweeps:q} {params.inputs:q} \
             values={output.values} >{log} 2>&1
         """
 

@@ -87,6 +87,12 @@ rule judge_claims:
     """Judge the published claims by this experiment's numbers."""
     input:
         **of_theory(ensembles="collect_ensembles/ensembles.csv"),
+        **of_all_sweeps(
+            sweeps="tables",
+            networks="networks",
+            sweep_regressions="regressions",
+            label_spectra="label_spectra",
+        ),
         code=code("judge_claims"),
         metrics=of_regressed("collect_metrics/*.csv"),
         layers=of_series("collect_metrics/*_layers.csv"),
@@ -105,7 +111,7 @@ rule judge_claims:
     params:
         settings=settings("judge_claims"),
         claims=claims_override,
-        comparison=entries("comparison"),
+        comparison=joined(entries("comparison"), parts_of_sweeps),
         inputs=input_overrides,
     shell:
         """

@@ -43,7 +43,7 @@ rule train_model:
         "../../environment.yml"
     threads: training_threads
     resources:
-        mem_mb=2000,
+        mem_mb=4000,
         runtime=120,
     params:
         settings=training_overrides,
