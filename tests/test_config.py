@@ -84,7 +84,7 @@ def test_overrides_come_back_unchanged(root):
         ("smoothing={mine: {model: mlp_w64_d3, method: magic}}", "magic"),
         ("model_pairs={mine: [mlp_w64_d3]}", "names 1 models"),
         ("ensembles={mine: {parts: {p: {law: gaussian, shape: [[4, 4]]}}}}", "shape"),
-        ("ensembles={mlp_w64_d3: {parts: {}}}", "'mlp_w64_d3' names two of models, ensembles, sweeps and their networks"),
+        ("ensembles={mlp_w64_d3: {parts: {}}}", "'mlp_w64_d3' names two of models"),
         ("ensembles=[]", "needs ensembles"),
         ("claims={mine: {alpha_in_range: {source: s, statement: t, test: x}}}", "'alpha_in_range'"),
         ("series={claim: {title: t, dataset: d, models: {m: {source: file, file: x}}}}", "'claim'"),
