@@ -71,7 +71,7 @@ def save(figure: Figure, drawn: pd.DataFrame, pdf: str, png: str, csv: str) -> N
         figure.get_layout_engine().execute(figure)
     figure.set_layout_engine("none")  # laid out once for both files, and drawn once for each: savefig draws twice
     with whole(png) as partial:
-        FigureCanvasAgg(figure).print_png(partial)
+        figure.canvas.print_png(partial)  # its renderer knows every text's size from the layout
     with whole(pdf) as partial:
         FigureCanvasPdf(figure).print_pdf(partial, metadata={"CreationDate": None})  # leaves a resolution of 72
 
