@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from scipy.special import digamma
-from scipy.stats import kstest
+from scipy.stats import kstest, mannwhitneyu
 
 from htsr.spectra import vectors
 
@@ -107,3 +107,19 @@ def test_difference_needs_two_samples():
     x = np.arange(20.0)
     assert vectors.difference_p(x, x + 100) < 1e-6
     assert np.isnan(vectors.difference_p(x, x[:0]))
+
+
+@pytest.mark.parametrize(
+    ("n", "m", "digits"), [(1, 1, 9), (3, 4, 9), (8, 300, 9), (8, 300, 1), (9, 12, 9), (40, 25, 1)]
+)
+def test_difference_is_the_mann_whitney_test(n, m, digits):
+    rng = np.random.default_rng(n + m)
+    x, y = rng.normal(0.7, 1, n).round(digits), rng.normal(0, 1, m).round(digits)
+    assert vectors.difference_p(x, y) == pytest.approx(mannwhitneyu(x, y).pvalue, rel=1e-10)
+    assert vectors.difference_p(y, x) == pytest.approx(mannwhitneyu(x, y).pvalue, rel=1e-10)
+
+
+def test_difference_of_few_values_is_a_share_of_their_orders():
+    assert vectors.difference_p(np.arange(3.0), np.arange(3.0, 7.0)) == pytest.approx(2 / 35)
+    assert vectors.difference_p(np.ones(20), np.ones(30)) == 1
+    assert np.isnan(vectors.difference_p(np.array([1.0, np.nan]), np.ones(3)))
