@@ -1,5 +1,11 @@
-"""How stages read and write: tables as CSV, arrays as safetensors, outputs whole or not at all."""
+"""How stages read and write: tables as CSV, arrays as safetensors, outputs whole or not at all.
 
+pandas is imported where a table is read: half a second that stages without one do not need.
+"""
+
+from __future__ import annotations
+
+import csv
 import glob
 import json
 import os
@@ -7,12 +13,14 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from htsr.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _DTYPES = {"F64": "<f8", "F32": "<f4", "I64": "<i8", "I32": "<i4", "U8": "|u1"}
 _CODES = {np.dtype(dtype): code for code, dtype in _DTYPES.items()}
@@ -41,14 +49,31 @@ def whole(path: str | Path) -> Iterator[Path]:
 
 
 def write_table(path: str | Path, rows: pd.DataFrame | Iterable[Mapping[str, Any]], columns: list[str] | None = None):
-    """Write rows as CSV (UTF-8, one header line, empty cells for missing values, shortest exact floats)."""
-    frame = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(list(rows), columns=columns)
+    """Write rows as CSV (UTF-8, one header line, empty cells for missing values, shortest exact floats).
+
+    columns: of rows that are mappings; all their keys, in the order of their appearance, where it is left out.
+    """
     with whole(path) as partial:
-        frame.to_csv(partial, index=False, lineterminator="\n")
+        if hasattr(rows, "to_csv"):
+            rows.to_csv(partial, index=False, lineterminator="\n")
+            return
+        rows = list(rows)
+        columns = columns or list(dict.fromkeys(key for row in rows for key in row))
+        with partial.open("w", encoding="utf-8", newline="") as file:
+            table = csv.writer(file, lineterminator="\n")
+            table.writerow(columns)
+            table.writerows([_cell(row.get(key)) for key in columns] for row in rows)
+
+
+def _cell(value: Any) -> Any:
+    """What a table says of a value: nothing of None and NaN."""
+    return "" if value is None or value != value else value
 
 
 def read_table(path: str | Path) -> pd.DataFrame:
     """Read a CSV table. Raises InputError where the file is missing, empty or no table."""
+    import pandas as pd
+
     try:
         return pd.read_csv(path)
     except (OSError, ValueError) as error:
