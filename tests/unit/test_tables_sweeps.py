@@ -31,7 +31,13 @@ PUBLISHED = {
     "network": "MiniAlexNet",
     "layer": "FC1",
     "note": "Stable ranks are divided by ten.",
-    "values": {50: {"test_accuracy": 73.8, "stable_rank": 183.6, "phase": "BULK+SPIKES"}, 4: {"mp_softrank": 0.293}},
+    "values": {
+        "batch_size": [50, 4],
+        "test_accuracy": [73.8, None],
+        "stable_rank": [183.6, None],
+        "mp_softrank": [None, 0.293],
+        "phase": ["BULK+SPIKES", None],
+    },
 }
 
 

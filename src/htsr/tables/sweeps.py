@@ -15,6 +15,7 @@ from htsr.tables.latex import Column, Heading, escape, integer, missing, number,
 from htsr.tables.results import series_title, symbol
 
 METRICS = ("alpha", "alpha_weighted", "log_norm", "log_spectral_norm", "stable_rank", "distance")
+_PUBLISHED = ("batch_size", "train_accuracy", "test_accuracy", "stable_rank", "mp_softrank", "phase")
 _SEEDS = r"Means over seeds $\pm$ half their 95\,\% interval (Student's $t$)"
 
 
@@ -47,8 +48,8 @@ def batch_size(
 ) -> str:
     """One row for each batch size and layer: accuracies, measures of the final weights and the commonest phase.
 
-    published: `published.batch_size` of the configuration; its rows follow under a heading of their own, since they are
-    of another network.
+    published: `published.batch_size` of the configuration, whose `values` are lists of equal length; they follow under
+    a heading of their own, since they are of another network.
     """
     columns = [
         Column("batch"),
@@ -74,11 +75,11 @@ def batch_size(
     note += f"Eigenvalues of {MATRIX[normalization]}."
     if published:
         rows.append(Heading(escape(published["network"]), escape(published["source"])))
-        for size, entry in sorted(published["values"].items()):
-            cells = [integer(size), escape(published["layer"])]
-            cells += [number(entry.get(name), 1) for name in ("train_accuracy", "test_accuracy", "stable_rank")]
-            cells += [number(entry.get("mp_softrank")), "--", "--", escape(entry.get("phase"))]
-            rows.append(cells)
+        numbers = pd.DataFrame(published["values"]).reindex(columns=_PUBLISHED)
+        for entry in numbers.sort_values("batch_size").to_dict("records"):
+            cells = [integer(entry["batch_size"]), escape(published["layer"])]
+            cells += [number(entry[name], 1) for name in ("train_accuracy", "test_accuracy", "stable_rank")]
+            rows.append([*cells, number(entry["mp_softrank"]), "--", "--", escape(entry["phase"])])
         note += f" {escape(published['note'])}"
     return table(columns, rows, note)
 
