@@ -26,7 +26,7 @@ SETTINGS = (
         "evaluate_every",
         "validation_fraction",
     ),
-    *("train_fraction", "start_from", "device", "threads", "epochs_trained", "train_loss"),
+    *("crop", "augment", "train_fraction", "start_from", "device", "threads", "epochs_trained", "train_loss"),
 )
 """How a network was trained and how far: no metrics of its weights. Left out of tables with a column `seed`."""
 
