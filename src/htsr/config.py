@@ -21,6 +21,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from htsr.errors import InputError
 
+# The base of OmegaConf's loader; libyaml reads a large configuration half a second faster.
+yaml.SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
 NAME = r"[a-z0-9_]+"
 _RESERVED = {"setting", "model", "claim", "each", "comparison", "published", "pooled"}
 
@@ -568,12 +571,16 @@ def models(config: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+_TRAINING = OmegaConf.structured(TrainModel)
+
+
 def _training(defaults: dict[str, Any], place: str, *own: dict[str, Any]) -> dict[str, Any]:
-    schema = OmegaConf.structured(TrainModel)
+    """The defaults, which are checked already, and the settings `own` on top, which are checked here."""
     try:
-        return OmegaConf.to_container(OmegaConf.merge(schema, defaults, *own), enum_to_str=True)
+        checked = OmegaConf.to_container(OmegaConf.merge(_TRAINING, *own), enum_to_str=True)
     except OmegaConfBaseException as error:
         raise InputError(f"config: {place}: {one_line(error)}") from error
+    return functools.reduce(_combined, [_part(checked, keys) for keys in own], defaults)
 
 
 def _grid(config: dict[str, Any], sweep: str) -> dict[str, Any]:
