@@ -1,7 +1,6 @@
 """Logarithmic norms of a matrix from its eigenvalues. log is log10."""
 
 import numpy as np
-from scipy.special import logsumexp
 
 from htsr.spectra.spectrum import Spectrum
 
@@ -23,5 +22,5 @@ def log_spectral_norm(eigenvalues: np.ndarray) -> float:
 
 def log_alpha_norm(eigenvalues: np.ndarray, alpha: float) -> float:
     """log10 Σ λ^α (Martin, Peng, Mahoney 2021), without overflow; NaN where α is."""
-    positive = eigenvalues[eigenvalues > 0]
-    return float(logsumexp(alpha * np.log(positive)) / np.log(10))
+    powers = alpha * np.log10(eigenvalues[eigenvalues > 0])
+    return float(powers.max() + np.log10(np.sum(10 ** (powers - powers.max()))))

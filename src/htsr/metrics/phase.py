@@ -1,9 +1,9 @@
 """The 5+1 phases of training as an operational rule, with a confidence."""
 
+from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import ndtri
 
 RANDOM_LIKE = "RANDOM-LIKE"
 BLEEDING_OUT = "BLEEDING-OUT"
@@ -107,7 +107,7 @@ def judge_phase(evidence: Evidence, rules: PhaseRules = RULES) -> tuple[str, flo
     spikes, far = (beyond + np.count_nonzero(close > limit, axis=1) for limit in (evidence.threshold, rules.edge))
     far = np.minimum(far, spikes)
     share = (spikes + np.sqrt(spikes) * noise[:, 1]) / evidence.size
-    wide = evidence.bulk_z + noise[:, 2] > ndtri(rules.bulk_level)
+    wide = evidence.bulk_z + noise[:, 2] > NormalDist().inv_cdf(rules.bulk_level)
     decays = (spikes - far > rules.near * evidence.size) & (far > 0)
     collapsed = np.full(len(noise), evidence.zeros > rules.zeros)
     decided = np.select(

@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 
 import numpy as np
-from scipy.linalg import eigvalsh
-from scipy.linalg.blas import dsyrk
 
 _BLOCK = 1 << 21  # entries converted to float64 at a time (16 MB)
 
@@ -31,6 +29,8 @@ def gram(w: np.ndarray, factor: float = 1.0) -> np.ndarray:
 
     W: 2-D of any orientation and real dtype; it is converted in blocks and never exists in float64 as a whole.
     """
+    from scipy.linalg.blas import dsyrk  # 0.3 s that most figures do not need
+
     m = min(w.shape)
     tall = w.shape[0] >= w.shape[1]
     out = np.zeros((m, m), order="F")
@@ -50,6 +50,8 @@ def eigenvalues(w: np.ndarray) -> np.ndarray:
     entries are scaled by a power of two, so that neither their squares overflow nor a factor of 2 changes a digit.
     Raises ValueError where W holds NaN or infinite entries, numpy.linalg.LinAlgError where LAPACK fails.
     """
+    from scipy.linalg import eigvalsh  # 0.3 s that most figures do not need
+
     top = largest_entry(w)
     if not np.isfinite(top):
         raise ValueError("NaN or infinite entries")

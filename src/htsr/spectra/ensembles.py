@@ -8,7 +8,6 @@ import inspect
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from scipy.linalg import qr, svdvals
 
 _Rng = np.random.Generator
 
@@ -135,6 +134,8 @@ def laguerre_singular_values(n: int, m: int, beta: float, rng: _Rng) -> np.ndarr
 
     For beta = 1 they are the singular values of an n x m Gaussian matrix, divided by √n.
     """
+    from scipy.linalg import svdvals  # 0.3 s that most figures do not need
+
     steps = np.arange(m)
     diagonal = np.sqrt(rng.chisquare(beta * (n - steps)))
     below = np.sqrt(rng.chisquare(beta * (m - steps[1:])))
@@ -149,6 +150,8 @@ def _signals(n: int, m: int, rng: _Rng, strengths: np.ndarray) -> np.ndarray:
 
 def _haar(n: int, k: int, rng: _Rng) -> np.ndarray:
     """k orthonormal columns of length n, uniform on the Stiefel manifold."""
+    from scipy.linalg import qr  # 0.3 s that most figures do not need
+
     vectors, triangle = qr(rng.standard_normal((n, k)), mode="economic", overwrite_a=True, check_finite=False)
     return vectors * np.where(np.diag(triangle) < 0, -1.0, 1.0)
 

@@ -8,7 +8,6 @@ from math import ceil, expm1, log1p, sqrt
 from typing import NamedTuple
 
 import numpy as np
-from scipy.fft import dct
 
 from htsr.spectra import tracy_widom
 
@@ -176,6 +175,8 @@ def _law(q: float) -> tuple[np.ndarray, np.ndarray, _Slope]:
     covariance with λmax is what λ₊ moves by when f is added to the potential: (2λ₊/n) times the mean over θ of
     w(1 - cos θ), which for the trace is the covariance that follows from its independence of λmax/trace.
     """
+    from scipy.fft import dct  # 0.3 s that most figures do not need
+
     steps = 1024
     theta = (np.arange(steps) + 0.5) * (np.pi / steps)
     x = 1 + 1 / q - 2 / sqrt(q) * np.cos(theta)

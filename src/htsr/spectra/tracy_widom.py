@@ -5,7 +5,6 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.polynomial import Chebyshev
-from scipy.special import airy
 
 _NODE, _WEIGHT = np.polynomial.legendre.leggauss(32)
 _PIECES = (-10, -4, 1, 10, 60)  # on each, a polynomial of this degree stands for the logarithm of the survival
@@ -47,6 +46,8 @@ def _log_survival(beta: int) -> list[Chebyshev]:
 
 def _kernel(s: float, beta: int) -> np.ndarray:
     """The operator on (s, oo) at the nodes of the quadrature; what lies beyond `end` is below 1e-14 of the whole."""
+    from scipy.special import airy  # 0.3 s that most figures do not need
+
     end = max(13.0, s + 6) if beta == 2 else max(26 - s, s + 12)
     x = s + (end - s) * (_NODE + 1) / 2
     root = np.sqrt(_WEIGHT * (end - s) / 2)

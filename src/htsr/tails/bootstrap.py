@@ -6,11 +6,11 @@ smoother than that of independent draws. Compare with the null of permuted matri
 narrow interval.
 """
 
+from statistics import NormalDist
+
 import numpy as np
-from scipy.special import ndtr, ndtri
 
 from htsr.tails.power_law import PowerLaw, Rule, distinct
-from htsr.tails.search import refit
 
 _BLOCK = 1 << 21  # random numbers held at a time
 
@@ -24,6 +24,8 @@ def resampled_fits(
     probability n_tail/n, else from the values below xmin with replacement, and goes through the same search. Resamples
     that cannot be fitted are left out.
     """
+    from htsr.tails.search import refit  # compiled, and only fits need it: figures load faster without
+
     n, body = len(x), len(x) - fit.n_tail
     n_tail = rng.binomial(n, fit.n_tail / n, resamples)
     logs, below = distinct(x)
@@ -60,8 +62,9 @@ def alpha_interval(alpha: float, resampled: np.ndarray, level: float = 0.95) -> 
         return float("nan"), float("nan")
     half = 0.5 / len(resampled)
     share = np.mean(resampled < alpha) + 0.5 * np.mean(resampled == alpha)
-    centre, z = ndtri(np.clip(share, half, 1 - half)), ndtri((1 + level) / 2)
-    low, high = np.quantile(resampled, ndtr([2 * centre - z, 2 * centre + z]))
+    normal = NormalDist()
+    centre, z = normal.inv_cdf(np.clip(share, half, 1 - half)), normal.inv_cdf((1 + level) / 2)
+    low, high = np.quantile(resampled, [normal.cdf(2 * centre - z), normal.cdf(2 * centre + z)])
     return float(low), float(high)
 
 

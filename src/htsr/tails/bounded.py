@@ -9,7 +9,6 @@ import math
 import numpy as np
 
 from htsr.tails.power_law import DEFAULT, PowerLaw, Rule, distinct, unusable
-from htsr.tails.search import best_bounded_tail, bounded_slope
 
 
 def bounded_log_pdf(x, alpha, xmin, xmax):
@@ -28,6 +27,8 @@ def fit_bounded_tail(tail: np.ndarray, xmin: float) -> tuple[float, float]:
     α - 1 by 7 %, and 91 instead of 95 % of the intervals hold it). The standard error is 1/√((n - 1) var ln x) from
     Fisher's information, xmin taken for known. α is below 1 where the density of ln x rises towards the end.
     """
+    from htsr.tails.search import bounded_slope  # compiled, and only fits need it: figures load faster without
+
     t = np.sort(np.log(np.asarray(tail) / xmin))
     slope, variance = bounded_slope(float(t[:-1].mean()), float(t[-1]))
     return 1 + slope, 1 / math.sqrt((len(t) - 1) * variance)
@@ -38,6 +39,8 @@ def fit_bounded(x: np.ndarray, rule: Rule = DEFAULT) -> PowerLaw:
 
     x and rule: as for `fit_power_law`; the law is cut off at the largest value whatever rule.cut_at_xmax says.
     """
+    from htsr.tails.search import best_bounded_tail
+
     x = np.sort(np.asarray(x, float))
     least = max(rule.min_tail, 3)  # two values are always fitted alike
     if status := unusable(x, least):

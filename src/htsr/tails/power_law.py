@@ -9,8 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from htsr.tails.search import best_tail
-
 
 @dataclass(frozen=True)
 class Rule:
@@ -96,6 +94,8 @@ def fit_power_law(x: np.ndarray, rule: Rule = DEFAULT, backend: str = "exact") -
     if backend == "powerlaw":
         alpha, xmin, distance = _fit_package(x)
     else:
+        from htsr.tails.search import best_tail  # compiled, and only fits need it: figures load faster without
+
         logs, below = distinct(x)
         start, slope, distance = best_tail(logs, below, least, rule.ks == "left", rule.cut_at_xmax)
         alpha, xmin = 1 + slope, x[below[start]] if start >= 0 else np.nan

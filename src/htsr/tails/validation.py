@@ -8,10 +8,10 @@ coverages are the same for every α, and `pool` averages over the exponents.
 import math
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtri
 
 from htsr.spectra.eigenvalues import eigenvalues
 from htsr.spectra.windows import window_eigenvalues
@@ -83,7 +83,7 @@ def estimates(
     moments_chosen, kernel_chosen: from the k of `choose_k`, half as many resamples. bounded: `fit_bounded`. All of
     these: α ± z s.e. farms: Hill's estimate from the windows, without an interval.
     """
-    nan, z = math.nan, float(ndtri((1 + level) / 2))
+    nan, z = math.nan, NormalDist().inv_cdf((1 + level) / 2)
     fit = fit_power_law(x)
     names = ("bias_corrected", *_ALTERNATIVES)
     if fit.status == "ok":
