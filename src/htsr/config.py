@@ -470,12 +470,25 @@ class PublishedLine:
 
 
 @dataclass
+class PublishedBatchSizes:
+    """Published results of one network at several batch sizes: columns (batch_size, accuracies in percent, stable_rank,
+    mp_softrank and phase of one layer) as lists of equal length, null where a number is not known."""
+
+    source: str = MISSING
+    network: str = MISSING
+    layer: str = MISSING
+    note: str = ""
+    values: dict[str, list[Any]] = field(default_factory=dict)
+
+
+@dataclass
 class Published:
     """Published numbers to print beside ours."""
 
     models: dict[str, PublishedModel] = field(default_factory=dict)
     regressions: dict[str, PublishedRegression] = field(default_factory=dict)
     lines: dict[str, PublishedLine] = field(default_factory=dict)
+    batch_size: PublishedBatchSizes | None = None
 
 
 @dataclass

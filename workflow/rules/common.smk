@@ -221,7 +221,8 @@ def published_batch_size(wildcards):
     """Params function: published numbers to draw beside a sweep of the published network, as a Hydra override."""
     train = cfg["sweeps"][cfg["shown_sweeps"]["batch_size"]]["train"]
     same = train.get("network", {}).get("name") == "minialexnet"
-    return as_overrides({"published": cfg["published"]["batch_size"] if same else {}})
+    known = cfg["published"]["batch_size"] if same else None
+    return as_overrides({"published": known["values"] if known else {}})
 
 
 def names_and_series(models):

@@ -150,6 +150,8 @@ COLUMNS = {
     "accuracy_source": _C("source of the accuracy", "where the accuracy was reported or measured"),
     "n_parameters": _C("parameters", "number of parameters"),
     "depth": _C("depth", "number of layers with a weight of two or more dimensions, embeddings left out"),
+    "gap": _C("gap", "training less test accuracy in percentage points"),
+    "distance": _C(r"$\|\Delta\mathbf{W}\|/\|\mathbf{W}_0\|$", "distance from the initial weights over their norm"),
     "n_matrices": _C("spectra", "number of spectra in the model's means"),
     "n_failed": _C("failed", "number of spectra left out of the model's means"),
     # regressions
