@@ -12,6 +12,8 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 PARTS = ["Snakefile", "config", "environment.yml", "paper", "profiles", "src", "workflow"]
@@ -166,6 +168,27 @@ def test_one_smoothing_reruns_that_model_alone(edited):
     assert not planned.keys() & {"train_model", "fit_power_law", "judge_claims", "plot_esd"}
 
 
+def test_a_new_seed_trains_its_networks_alone(edited):
+    """The matrices of a sweep are measured together, so the sweep's spectra follow; other sweeps and models do not."""
+    planned = would_run(edited, [*SMOKE, "sweeps={smoke_regularization: {seeds: [0, 1]}}"])
+    assert planned["train_model"] == {"smoke_regularization_none_s1", "smoke_regularization_dropout_s1"}
+    for rule in ("extract_sweep", "compute_esd", "fit_power_law", "measure_layers", "collect_sweep"):
+        assert planned[rule] == {"smoke_regularization"}
+    assert planned["regress_accuracy"] == {"sweeps"} and "plot_regularizers" in planned
+    assert not planned.keys() & {"extract_layers", "plot_batch_size", "plot_esd", "collect_metrics"}
+
+
+def test_a_diverged_training_does_not_stop_its_sweep(edited):
+    sweep = "sweeps={smoke_regularization: {over: {regularizer: {rash: {learning_rate: 1000000.0}}}}}"
+    goal = "results/smoke/collect_sweep/smoke_regularization_networks.csv"
+    snakemake(edited, goal, config=[*SMOKE, sweep])
+    table = pd.read_csv(edited / goal).set_index("regularizer")
+    assert table["status"].to_dict() == {"none": "ok", "dropout": "ok", "rash": "diverged in epoch 1"}
+    assert np.isnan(table.loc["rash", "accuracy"]) and table.loc["rash", "n_failed"] > 0
+    layers = pd.read_csv(edited / goal.replace("_networks", ""))
+    assert (layers[layers["regularizer"] == "rash"].query("epoch == 1")["status"] != "ok").all()
+
+
 def test_a_new_series_runs_only_its_own_models(edited):
     (edited / "config/series/another.yaml").write_text(
         "another:\n  title: Another\n  dataset: digits\n  models:\n"
@@ -188,6 +211,9 @@ def test_a_new_series_runs_only_its_own_models(edited):
         ("spectra/ensembles.py", "sample_ensemble", "compute_esd"),
         ("spectra/vectors.py", "measure_vectors", "measure_layers"),
         ("tails/validation.py", "validate_estimators", "fit_power_law"),
+        ("networks/train.py", "train_model", "download_dataset"),
+        ("datasets/read.py", "download_dataset", "sample_ensemble"),
+        ("statistics/sweep_claims.py", "judge_claims", "regress_accuracy"),
     ],
 )
 def test_a_rooms_module_reruns_the_stages_that_import_it(edited, module, reruns, spares):
