@@ -25,6 +25,7 @@ _HYDRA = {
         "_self_",
         {"override hydra/job_logging": "none"},
         {"override hydra/hydra_logging": "none"},
+        *({f"override hydra/{group}": None} for group in ("launcher", "sweeper", "hydra_help", "output")),
     ],
     "hydra": {"run": {"dir": "."}, "output_subdir": None, "job": {"chdir": False}},
 }
