@@ -12,7 +12,7 @@ all: env tex
 	$(RUN) snakemake --cores $(CORES) all
 
 test: dev tex lint
-	$(RUN) pytest
+	$(RUN) OMP_NUM_THREADS=1 pytest -n 2 --dist loadfile
 
 env: $(VENV)/run.stamp
 

@@ -16,12 +16,13 @@ def options(root, group):
     return sorted(path.stem for path in (root / "config" / group).glob("*.yaml"))
 
 
-def test_every_experiment_with_every_convention(root):
-    for experiment in options(root, "experiment"):
-        for conventions in options(root, "conventions"):
-            config = load(root / "config", [f"experiment={experiment}", f"conventions={conventions}"])
-            assert (config["experiment"], config["conventions"]) == (experiment, conventions)
-            assert models(config)
+def test_every_experiment_and_every_convention(root):
+    pairs = [(experiment, "default") for experiment in options(root, "experiment")]
+    pairs += [("cifar10", conventions) for conventions in options(root, "conventions")]
+    for experiment, conventions in pairs:
+        config = load(root / "config", [f"experiment={experiment}", f"conventions={conventions}"])
+        assert (config["experiment"], config["conventions"]) == (experiment, conventions)
+        assert models(config)
 
 
 def test_every_series_alone(root):
