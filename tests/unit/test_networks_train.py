@@ -220,6 +220,15 @@ def test_a_divergence_is_a_status():
     assert all(tensor.isfinite().all() for tensor in progress.checkpoints[0].values())
 
 
+def test_a_divergence_after_a_good_epoch_leaves_that_epoch_alone():
+    built = network("mlp", 64, 2)
+    how = recipe(learning_rate=0.02, schedule="step", milestones=[3], gamma=1e15, early_stopping=9)
+    progress, _ = fit(built, how, validation=blobs(seed=1), kept_epochs=[3])
+    assert progress.status == "diverged in epoch 4" and progress.best_epoch == 3
+    assert progress.final_epoch == 4 and list(progress.checkpoints) == [0, 3, 4]
+    assert all(tensor.isfinite().all() for tensor in progress.checkpoints[3].values())
+
+
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 def test_a_training_goes_on_bit_for_bit(optimizer):
     """With dropout and batch order drawn anew every epoch: all that is random must go on as well."""

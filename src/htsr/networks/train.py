@@ -49,6 +49,11 @@ class Progress:
     checkpoints: dict[int, dict[str, Tensor]] = field(default_factory=dict)
     status: str = "ok"
 
+    @property
+    def final_epoch(self) -> int:
+        """The epoch whose weights the network ends with: the best one, unless the training diverged."""
+        return self.best_epoch if self.best and self.status == "ok" else self.epoch
+
 
 def squared(scores: Tensor, labels: Tensor, reduction: str = "mean") -> Tensor:
     """Squared distance of the scores from 1 for the label and 0 for the rest, mean over the classes."""
@@ -229,7 +234,7 @@ def train(
         after_epoch(progress)
     if progress.best and progress.status == "ok":
         network.load_state_dict(progress.best)
-    progress.checkpoints[progress.best_epoch or progress.epoch] = state_of(network)
+    progress.checkpoints[progress.final_epoch] = state_of(network)
     return progress
 
 

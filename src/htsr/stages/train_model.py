@@ -14,7 +14,6 @@ from `resume`, where its state is saved now and then, to the same weights.
 import hashlib
 import json
 import logging
-import math
 import os
 import time
 from collections.abc import Mapping
@@ -170,7 +169,7 @@ def trained(job: TrainModelJob) -> tuple[nn.Module, Progress, dict[str, Any]]:
         progress=progress,
         after_epoch=after_epoch,
     )
-    final = progress.best_epoch or progress.epoch
+    final = progress.final_epoch
     last = next((row for row in progress.history if row["epoch"] == final), None)
     if last is None:  # it ended between two evaluations
         last = measure(0, None) | {"epoch": final}
@@ -252,7 +251,7 @@ def prepare(job: TrainModelJob) -> torch.device:
 def fingerprint(job: TrainModelJob, network: nn.Module, images: Tensor, labels: Tensor) -> str:
     """What an interrupted training must have in common with the one that goes on: settings, start, data, torch."""
     settings = {entry.name: getattr(job, entry.name) for entry in fields(TrainModel)}
-    text = json.dumps([plain(settings), torch.__version__], sort_keys=True)
+    text = json.dumps([plain(settings | {"dataset": job.dataset}), torch.__version__], sort_keys=True)
     digest = hashlib.sha256(text.encode())
     for tensor in (*network.state_dict().values(), images, labels):
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
@@ -304,7 +303,7 @@ def restored(path: str, key: str, network: nn.Module, generator: Generator) -> P
     return Progress(
         slots=[[slot[str(j)].to(device) for j in range(len(slot))] for slot in slots],
         best=groups.get("best", {}),
-        best_loss=math.inf if header["best_loss"] == "inf" else float(header["best_loss"]),
+        best_loss=float(header["best_loss"]),
         checkpoints={
             int(group.removeprefix("checkpoint ")): state
             for group, state in groups.items()
