@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 import sys
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(workflow.basedir)
@@ -518,6 +519,16 @@ def of_shown_models(pattern):
     return [f"{RESULTS}/{pattern.replace('*', model)}" for model in shown_models()]
 
 
+@cache
+def imported(path):
+    """Names of the package that a source file imports."""
+    names = []
+    for node in ast.walk(ast.parse((ROOT / path).read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module.startswith("htsr"):
+            names += [node.module, *(f"{node.module}.{a.name}" for a in node.names)]
+    return names
+
+
 def code(stage):
     """Source files of a stage: its module and the package modules it imports.
 
@@ -533,9 +544,7 @@ def code(stage):
         ):
             continue
         seen.add(path)
-        for node in ast.walk(ast.parse((ROOT / path).read_text())):
-            if isinstance(node, ast.ImportFrom) and node.module.startswith("htsr"):
-                todo += [node.module, *(f"{node.module}.{a.name}" for a in node.names)]
+        todo += imported(path)
     return sorted(map(str, seen))
 
 

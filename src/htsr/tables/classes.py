@@ -217,7 +217,7 @@ def _sweep(found: dict[str, float], rows: pd.DataFrame) -> None:
     found["norm_gap_10"] = float((ranked["alpha"] - scaled).abs().median())
     for suffix, own in (("", ranked), ("_very", ranked[ranked["mu"] <= VERY[1]])):
         found[f"norm_gap{suffix}"] = float((own["alpha"] - own["log_stable_rank"]).abs().median())
-        found[f"norm_spearman{suffix}"] = float(own["alpha"].corr(own["log_stable_rank"], "spearman"))
+        found[f"norm_spearman{suffix}"] = float(own[["alpha", "log_stable_rank"]].corr("spearman").iloc[0, 1])
 
 
 def _exponents(found: dict[str, float], name: str, rows: pd.DataFrame, parameter: str) -> None:
