@@ -58,3 +58,20 @@ def normalize(train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarr
         scaled = ((levels - mean) / std).astype(np.float32)
         train_images[:, channel], test_images[:, channel] = scaled[train[:, channel]], scaled[test[:, channel]]
     return train_images, test_images
+
+
+def balanced_subset(labels: np.ndarray, size: int, seed: int) -> np.ndarray:
+    """Indices of `size` examples, ordered by class, as many of each class as can be: classes differ by one at most,
+    unless one has no more. Drawn without replacement; with the same seed a smaller subset is part of a larger one.
+
+    Raises InputError where there are fewer than `size` examples, or for a size below 1.
+    """
+    if not 1 <= size <= len(labels):
+        raise InputError(f"{size} examples are asked for, and there are {len(labels)}")
+    rng = np.random.default_rng([seed, 3])
+    queues = [rng.permutation(np.flatnonzero(labels == label)) for label in np.unique(labels)]
+    turn = np.concatenate([np.arange(len(queue)) for queue in queues])
+    which = np.concatenate([np.full(len(queue), i) for i, queue in enumerate(queues)])
+    chosen = np.lexsort((which, turn))[:size]  # the first of every class, then the second, ...
+    counts = np.bincount(which[chosen], minlength=len(queues))
+    return np.concatenate([queue[:count] for queue, count in zip(queues, counts, strict=True)])
