@@ -53,7 +53,7 @@ TABLES = [
 ]
 
 # Snakemake's own limit of 100 jobs a second makes it look through all ready jobs once a second for every job that has
-# run (9.19 to 9.20), which takes half a core after a few hundred. A limit that the user sets is kept.
+# run (as of 9.27), which takes half a core after a few hundred. A limit that the user sets is kept.
 limit = getattr(workflow.scheduling_settings, "max_jobs_per_timespan", None)
 if limit and (limit.max_jobs, limit.timespan) == (100, 1):
     workflow.scheduling_settings.max_jobs_per_timespan = None
