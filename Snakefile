@@ -21,6 +21,14 @@ include: "workflow/rules/figures.smk"
 include: "workflow/rules/paper.smk"
 
 
+# With its own limit of 100 jobs a second Snakemake looks through all ready jobs once a second for every job that has run
+# (as of 9.27), which takes half a core after a few hundred jobs. A limit that the user sets is kept.
+onstart:
+    limit = workflow.scheduling_settings.max_jobs_per_timespan
+    if limit and (limit.max_jobs, limit.timespan) == (100, 1):
+        workflow.scheduler.job_rate_limiter = None
+
+
 rule all:
     """Every figure, table and paper of the chosen experiment."""
     default_target: True

@@ -52,12 +52,6 @@ TABLES = [
     *(["comparisons"] if cfg["model_pairs"] else []),
 ]
 
-# Snakemake's own limit of 100 jobs a second makes it look through all ready jobs once a second for every job that has
-# run (as of 9.27), which takes half a core after a few hundred. A limit that the user sets is kept.
-limit = getattr(workflow.scheduling_settings, "max_jobs_per_timespan", None)
-if limit and (limit.max_jobs, limit.timespan) == (100, 1):
-    workflow.scheduling_settings.max_jobs_per_timespan = None
-
 # Jobs run side by side, one thread each, unless the user says otherwise: two that share the cores wait for each other.
 shell.prefix(
     "set -euo pipefail; export PYTHONPATH=src OMP_NUM_THREADS=${{OMP_NUM_THREADS:-1}}; "
