@@ -16,6 +16,7 @@ pathvars:
 include: "workflow/rules/models.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/spectra.smk"
+include: "workflow/rules/jacobian.smk"
 include: "workflow/rules/statistics.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/paper.smk"

@@ -113,6 +113,21 @@ class Device(Enum):
     cuda = "cuda"
 
 
+class Part(Enum):
+    """The images that networks are measured on: those trained on, or those held out."""
+
+    train = "train"
+    test = "test"
+
+
+class States(Enum):
+    """Which states of a network are measured: the last, the first and the last, or all that were kept."""
+
+    final = "final"
+    ends = "ends"
+    all = "all"
+
+
 class Truncation(Enum):
     """Which singular values of a layer are kept (`htsr.stages.smooth_model`)."""
 
@@ -290,6 +305,25 @@ class MeasureVectors:
 
 
 @dataclass
+class ComputeJacobian:
+    """examples: number of images, as many of each class as can be. nulls: matrices of the same row norms with random
+    directions. vectors: leading singular vectors that are kept, steps: lengths of the moves along them, in units of the
+    images' root mean square norm. parameters: examples of the Jacobian by parameters, 0 for none. double: forward and
+    backward passes in double precision.
+    """
+
+    part: Part = Part.test
+    examples: int = 512
+    nulls: int = 3
+    vectors: int = 6
+    steps: list[float] = field(default_factory=lambda: [-1.0, -0.5, -0.25, 0.0, 0.25, 0.5, 1.0])
+    parameters: int = 0
+    double: bool = False
+    threads: int = 1
+    seed: int = 0
+
+
+@dataclass
 class CompareModels:
     """subspace: dimension of the compared subspaces, 0 for the number of spikes (the smaller of the two).
 
@@ -409,7 +443,20 @@ class ShownSweeps:
     labels: str | None = None
     plane: str | None = None
     regularization: str | None = None
+    size: str | None = None
     layer: str | None = None
+
+
+@dataclass
+class Jacobian:
+    """The networks of a series or a sweep whose Jacobians are measured, in one job, and in which states.
+
+    details: networks of which matrices and directions are kept for drawing, and that are measured once more on images
+    with permuted pixels and, where no initial state is known, with random weights.
+    """
+
+    states: States = States.final
+    details: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -525,6 +572,7 @@ class Config:
     sweeps: dict[str, Sweep] = field(default_factory=dict)
     shown_sweeps: ShownSweeps = field(default_factory=ShownSweeps)
     comparison: Comparison = field(default_factory=Comparison)
+    jacobians: dict[str, Jacobian] = field(default_factory=dict)  # by series or sweep
     smoothing: dict[str, Smoothing] = field(default_factory=dict)
     model_pairs: dict[str, list[str]] = field(default_factory=dict)
     claims: dict[str, dict[str, Claim]] = field(default_factory=dict)  # by paper
@@ -538,6 +586,7 @@ class Config:
     extract_sweep: ExtractSweep = field(default_factory=ExtractSweep)
     sample_ensemble: SampleEnsemble = field(default_factory=SampleEnsemble)
     measure_vectors: MeasureVectors = field(default_factory=MeasureVectors)
+    compute_jacobian: ComputeJacobian = field(default_factory=ComputeJacobian)
     compare_models: CompareModels = field(default_factory=CompareModels)
     validate_estimators: ValidateEstimators = field(default_factory=ValidateEstimators)
     regress_accuracy: RegressAccuracy = field(default_factory=RegressAccuracy)
@@ -651,7 +700,8 @@ def _check(config: dict[str, Any]) -> None:
             raise InputError(f"config: name {name!r}: use lower-case letters, digits and _ only")
     if not known:
         raise InputError("config: no models: choose series with models, as in `series=[digits_mlp]`")
-    spectra = Counter([*known, *config["ensembles"], *config["sweeps"], *config["networks"]])
+    of_jacobians = [f"{name}_jacobian" for name in config["jacobians"]]
+    spectra = Counter([*known, *config["ensembles"], *config["sweeps"], *config["networks"], *of_jacobians])
     for name, count in spectra.items():
         if count > 1:
             raise InputError(f"config: {name!r} names two of models, ensembles, sweeps and their networks: rename one")
@@ -697,6 +747,15 @@ def _check_derived(config: dict[str, Any], known: dict[str, Any]) -> None:
     config["shown_sweeps"] |= {
         part: None for part, name in config["shown_sweeps"].items() if part != "layer" and name not in config["sweeps"]
     }
+    measured = config["jacobians"]
+    for name in [name for name in measured if name not in {*config["series"], *config["sweeps"]}]:
+        config["left_out"].append(f"jacobians.{name} is left out: it is no chosen series or sweep")
+        del measured[name]
+    for name, entry in measured.items():
+        own = config["series"][name]["models"] if name in config["series"] else _networks_of(config, name)
+        for network in entry["details"]:
+            if network not in own:
+                raise InputError(f"config: jacobians.{name}.details names {network!r}: choose one of {', '.join(own)}")
     for key, entries in needed.items():
         for name, named in entries.items():
             if key == "model_pairs" and len(named) != 2:
@@ -707,6 +766,10 @@ def _check_derived(config: dict[str, Any], known: dict[str, Any]) -> None:
                 if model not in known
             ]
         config[key] = {name: config[key][name] for name, named in entries.items() if all(m in known for m in named)}
+
+
+def _networks_of(config: dict[str, Any], sweep: str) -> list[str]:
+    return [name for name, network in config["networks"].items() if network["sweep"] == sweep]
 
 
 def as_overrides(node: dict[str, Any]) -> list[str]:

@@ -67,6 +67,7 @@ wildcard_constraints:
     paper="[a-z0-9_]+",
     smoothing="|".join(cfg["smoothing"]) or "none",
     pair="|".join(cfg["model_pairs"]) or "none",
+    jacobian="|".join(cfg["jacobians"]) or "none",
 
 
 def title(model):
@@ -420,7 +421,7 @@ def settings_of_spectra(stage):
 
     def overrides(wildcards):
         own = cfg[stage]
-        if wildcards.model in cfg["sweeps"]:
+        if wildcards.model.removesuffix("_jacobian") in cfg["sweeps"]:
             own = own | {
                 key: cfg["extract_sweep"][key]
                 for key in own.keys() & cfg["extract_sweep"].keys()
@@ -437,11 +438,13 @@ def layers_file(wildcards):
 
 
 def spectra_file(wildcards):
-    """Input function: the spectra of a model, a sweep or an ensemble."""
-    made_by = (
-        "sample_ensemble" if wildcards.model in cfg["ensembles"] else "compute_esd"
-    )
-    return f"{RESULTS}/{made_by}/{wildcards.model}.safetensors"
+    """Input function: the spectra of a model, a sweep or an ensemble, or of the Jacobians of a series or a sweep."""
+    name = wildcards.model
+    measured = name.removesuffix("_jacobian")
+    if measured != name and measured in cfg["jacobians"]:
+        return f"{RESULTS}/compute_jacobian/{measured}.safetensors"
+    made_by = "sample_ensemble" if name in cfg["ensembles"] else "compute_esd"
+    return f"{RESULTS}/{made_by}/{name}.safetensors"
 
 
 def smoothed_file(place):
@@ -464,6 +467,67 @@ def pair_layers(side):
     """Input function: the matrices of the first (0) or second (1) of two compared models."""
     return lambda wildcards: (
         f"{RESULTS}/extract_layers/{cfg['model_pairs'][wildcards.pair][side]}.safetensors"
+    )
+
+
+def networks_measured(jacobian):
+    """The networks of the series or sweep whose Jacobians are measured."""
+    if jacobian in cfg["sweeps"]:
+        return list(networks_of(jacobian))
+    return list(cfg["series"][jacobian]["models"])
+
+
+def weights_of(network):
+    """The weights file of a model or of a network of a sweep."""
+    if network in NETWORKS:
+        return f"{RESULTS}/train_model/{network}.safetensors"
+    return weights(network)
+
+
+def states_of(network):
+    """The weights over time of a network that is trained here; of others there are none."""
+    trained = network in NETWORKS or MODELS[network]["source"] == "trained"
+    return f"{RESULTS}/train_model/{network}_states.safetensors" if trained else None
+
+
+def of_jacobians(place):
+    """Input function: a file of each network whose Jacobians are measured, where all have it."""
+
+    def files(wildcards):
+        found = [place(name) for name in networks_measured(wildcards.jacobian)]
+        return found if all(found) else []
+
+    return files
+
+
+def jacobian_overrides(wildcards):
+    """Params function: whose Jacobians are measured, in which states, as Hydra overrides."""
+    entry = cfg["jacobians"][wildcards.jacobian]
+    return as_overrides(
+        {
+            "collection": wildcards.jacobian,
+            "networks": networks_measured(wildcards.jacobian),
+            "epochs": entry["states"],
+            "details": entry["details"],
+        }
+    )
+
+
+def jacobian_names(wildcards):
+    """Params function: the series and sweeps whose Jacobians are measured, as a Hydra override."""
+    return as_overrides({"names": list(cfg["jacobians"])})
+
+
+def of_all_jacobians(pattern):
+    """One file for each series and sweep whose Jacobians are measured."""
+    return [f"{RESULTS}/{pattern.replace('*', name)}" for name in cfg["jacobians"]]
+
+
+def of_measured(wildcards):
+    """Input function: the table of all Jacobians, where those of this series or sweep are measured."""
+    name = dict(wildcards.items()).get("series") or wildcards.sweep
+    return (
+        f"{RESULTS}/collect_jacobians/jacobians.csv" if name in cfg["jacobians"] else []
     )
 
 

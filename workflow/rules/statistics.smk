@@ -7,6 +7,7 @@ rule collect_metrics:
         fits=of_models("fit_power_law/*.csv"),
         measures=of_models("measure_layers/*.csv"),
         vectors=of_models("measure_vectors/*.csv"),
+        jacobians=of_measured,
     output:
         metrics="<results>/collect_metrics/{series}.csv",
         layers="<results>/collect_metrics/{series}_layers.csv",

@@ -94,6 +94,7 @@ rule collect_sweep:
         measures="<results>/measure_layers/{sweep}.csv",
         states=of_sweep("train_model/*_states.safetensors"),
         histories=of_sweep("train_model/*.csv"),
+        jacobians=of_measured,
     output:
         table="<results>/collect_sweep/{sweep}.csv",
         metrics="<results>/collect_sweep/{sweep}_networks.csv",

@@ -1,5 +1,6 @@
 """Networks that are trained or published, ready to run, with the images and labels that they were trained on."""
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -142,3 +143,17 @@ def examples(trained: Trained, split: str, count: int, seed: int) -> Examples:
     true = trained.true_labels if split == "train" else labels
     chosen = balanced_subset(true, count, seed)
     return Examples(images[chosen], labels[chosen], true[chosen], data.classes)
+
+
+def untrained(trained: Trained, seed: int) -> Trained:
+    """The network with random weights in place of its own: Gaussian of variance 2 / fan-in, batch norm the identity."""
+    network = copy.deepcopy(trained.network)
+    generator = Generator().manual_seed(seed)
+    for module in network.modules():
+        if isinstance(module, nn.Linear | nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=generator)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.BatchNorm2d):
+            module.reset_parameters()
+    return replace(trained, network=network.eval())

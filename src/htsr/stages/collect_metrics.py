@@ -2,7 +2,8 @@
 
 In, one file a model in the order of `models`: tail fits (`fits`, CSV), measures (`measures`, CSV), measures of singular
 vectors (`vectors`, CSV), spectra (`esds`, safetensors, their headers only) and lists of weights (`listings`, CSV of
-extract_layers). Out: one row a model (`metrics`, CSV) and all rows of fits and measures side by side (`layers`, CSV).
+extract_layers); where they are measured, also the Jacobians of all networks (`jacobians`, CSV of collect_jacobians).
+Out: one row a model (`metrics`, CSV) and all rows of fits and measures side by side (`layers`, CSV).
 """
 
 import logging
@@ -14,6 +15,7 @@ from omegaconf import MISSING
 from htsr.errors import InputError
 from htsr.files import Arrays, read_table, write_table
 from htsr.metrics.averages import average_layers, depth, join_layers
+from htsr.metrics.jacobians import of_networks
 from htsr.stage import stage
 
 log = logging.getLogger("htsr.collect_metrics")
@@ -31,6 +33,7 @@ class CollectMetricsJob:
     vectors: list[str] = MISSING
     esds: list[str] = MISSING
     listings: list[str] = MISSING
+    jacobians: str | None = None
     metrics: str = MISSING
     layers: str = MISSING
 
@@ -40,6 +43,7 @@ def main(job: CollectMetricsJob) -> None:
     for key in ("titles", "fits", "measures", "vectors", "esds", "listings"):
         if len(getattr(job, key)) != len(job.models):
             raise InputError(f"series {job.series}: {len(job.models)} models, but {len(getattr(job, key))} {key}")
+    jacobians = of_networks(read_table(job.jacobians)) if job.jacobians else None
     rows, tables = [], []
     for i, model in enumerate(job.models):
         try:
@@ -58,6 +62,7 @@ def main(job: CollectMetricsJob) -> None:
             **{key: header.get(key) for key in ("train_accuracy", "accuracy_source", "n_parameters")},
             "depth": depth(read_table(job.listings[i])),
             **average_layers(layers),
+            **({} if jacobians is None else jacobians.reindex([model]).iloc[0].to_dict()),
         }
         log.info("%s: %d spectra, %d failed", model, row["n_matrices"], row["n_failed"])
         rows.append(row)

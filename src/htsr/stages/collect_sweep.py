@@ -16,6 +16,7 @@ from omegaconf import MISSING
 from htsr.errors import InputError
 from htsr.files import Arrays, read_table, write_table
 from htsr.metrics.averages import average_layers, join_layers
+from htsr.metrics.jacobians import of_networks
 from htsr.stage import stage
 
 log = logging.getLogger("htsr.collect_sweep")
@@ -38,6 +39,7 @@ class CollectSweepJob:
     measures: str = MISSING
     states: list[str] = MISSING
     histories: list[str] = MISSING
+    jacobians: str | None = None
     table: str = MISSING
     metrics: str = MISSING
 
@@ -57,6 +59,7 @@ def main(job: CollectSweepJob) -> None:
     layers["layer"] = listing.pop("name")
     layers["weight_layer"] = layers["layer"].astype(str).str.replace(r"\[[^\[\]]*\]$", "", regex=True)
     layers = pd.concat([listing.drop(columns="layer"), layers], axis=1)
+    jacobians = of_networks(read_table(job.jacobians)) if job.jacobians else None
     tables, rows = [], []
     for i, network in enumerate(job.networks):
         header = Arrays(job.states[i]).header
@@ -72,6 +75,8 @@ def main(job: CollectSweepJob) -> None:
         table.insert(0, "sweep", job.sweep)
         tables.append(table)
         rows.append(metrics(job, network, header, own, mine, table))
+        if jacobians is not None:
+            rows[-1] |= jacobians.reindex([network]).iloc[0].to_dict()
     write_table(job.table, pd.concat(tables, ignore_index=True))
     write_table(job.metrics, rows)
     failed = [row["model"] for row in rows if row["status"] != "ok"]
