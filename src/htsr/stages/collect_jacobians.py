@@ -32,6 +32,7 @@ def main(job: CollectJacobiansJob) -> None:
     tables = []
     for name, listing, fits, measures in zip(job.names, job.listings, job.fits, job.measures, strict=True):
         states = read_table(listing).rename(columns={"status": "state_status"})
+        states.insert(0, "collection", name)
         try:
             spectra = join_layers(read_table(fits), read_table(measures))
         except InputError as error:
@@ -43,7 +44,6 @@ def main(job: CollectJacobiansJob) -> None:
             raise InputError(f"{listing}: does not list {min(unknown)!r} of {fits}: make both anew")
         own = states.merge(spectra, on="prefix", how="left").drop(columns="prefix")
         own["status"] = own["status"].where(own["state_status"] == "ok", own["state_status"])
-        own.insert(0, "collection", name)
         tables.append(own.drop(columns="state_status"))
         log.info("%s: %d states, %d spectra, %d failed", name, len(states), len(spectra), (own["status"] != "ok").sum())
     write_table(job.table, pd.concat(tables, ignore_index=True))
