@@ -37,7 +37,7 @@ def fold_batch_norm(network: nn.Module, images: Tensor, plan: Sequence[Fold] | N
     plan = folding_plan(network, images) if plan is None else plan
     exact = copy.deepcopy(network).eval().double()
     with torch.no_grad():
-        expected, found = (n(images.double()) for n in (exact, _folded(exact, plan)))
+        expected, found = (n(images.to(torch.float64, copy=True)) for n in (exact, _folded(exact, plan)))
     if (found - expected).abs().max() > _ROUNDING * expected.abs().max():  # False for NaN
         raise InputError(
             "folding batch normalization changes the outputs: the network uses the weights or outputs of a layer "
@@ -68,7 +68,7 @@ def folding_plan(network: nn.Module, images: Tensor) -> list[Fold]:
     for module in names:
         if isinstance(module, (*_LAYERS, _BatchNorm)):
             module.register_forward_hook(called)
-    output = network(images.detach().clone().requires_grad_())
+    output = network(images.detach().requires_grad_().clone())  # it may write into its input
     takers = _takers(output)
     once = {module: found[0] for module, found in calls.items() if len(found) == 1 == len(names[module])}
     layers = {
