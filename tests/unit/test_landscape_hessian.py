@@ -55,9 +55,11 @@ def reference(net, images, labels, loss="cross_entropy"):
     return jacrev(jacrev(value))(theta).numpy()
 
 
-@pytest.mark.parametrize("loss", ["cross_entropy", "squared"])
-@pytest.mark.parametrize(("name", "depth", "width"), [("mlp", 3, 5), ("resnet", 8, 1)])
-def test_hessian_is_that_of_torch_func(loss, name, depth, width):
+@pytest.mark.parametrize(
+    ("name", "depth", "width", "loss"),
+    [("mlp", 3, 5, "cross_entropy"), ("mlp", 3, 5, "squared"), ("resnet", 8, 1, "cross_entropy")],
+)
+def test_hessian_is_that_of_torch_func(name, depth, width, loss):
     images, labels = data(5)
     net = network(name, width, depth)
     product = hessian.hessian_product(net, images, labels, loss=loss, double=True)

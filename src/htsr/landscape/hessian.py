@@ -21,7 +21,7 @@ from torch.autograd import grad
 from torch.func import functional_call, vjp, vmap
 
 from htsr.errors import InputError
-from htsr.networks.train import LOSSES
+from htsr.networks.train import LOSSES, filters
 
 Product = Callable[[np.ndarray], np.ndarray]
 """v -> A v for a symmetric matrix A: float64 vectors of length P in and out."""
@@ -62,6 +62,8 @@ def _prepared(network: nn.Module, layer: str | None, double: bool) -> tuple[nn.M
     network = copy.deepcopy(network).eval()
     if double:
         network.double()
+    if filters(network):
+        network.to(memory_format=torch.channels_last)
     network.requires_grad_(False)
     chosen = list(parameters_of(network, layer).values())
     for parameter in chosen:
@@ -231,7 +233,7 @@ def gauss_newton_gram(
     *,
     loss: str = "cross_entropy",
     layer: str | None = None,
-    chunk: int = 32,
+    chunk: int = 16,
 ) -> tuple[np.ndarray, int]:
     """A matrix (float64) with the non-zero eigenvalues of the Gauss-Newton matrix G, and P.
 
