@@ -88,7 +88,7 @@ def test_measures_of_a_bowl():
 
 def points(surface, plane, seed, curvature, **known):
     row = {"surface": surface, "network": "x", "other": None, "third": None, "plane": plane, "dimensions": 1}
-    row |= {"normalization": "filter", "batch_norm": "frozen", "seed": seed, "length_a": 2.0, "length_b": np.nan}
+    row |= {"normalization": "filter", "batch_norm": "frozen", "seed": seed, "length_a": 2.0, "length_b": None}
     row |= {"train_examples": 9, "test_examples": 0, "level": 0, "b": 0.0, "train_stderr": 0.0} | known
     row |= {"test_loss": np.nan, "test_stderr": np.nan}
     return [row | {"a": float(a), "train_loss": curvature * float(a) ** 2} for a in np.linspace(-1, 1, 5)]

@@ -15,8 +15,9 @@ from htsr.landscape.grid import rectangle
 ROUNDING = 1e-5
 # The columns that describe a surface, the same in all of its points and all of its seeds.
 DESCRIPTION = ("surface", "network", "other", "third", "plane", "dimensions", "normalization", "batch_norm")
+# What depends on the directions.
 MEASURES = (
-    *("loss_center", "loss_center_stderr", "loss_max", "n_nonfinite", "share_concave", "share_negative", "decrease"),
+    *("loss_max", "share_concave", "share_negative", "decrease"),
     *("width_nat", "reached_nat", "width_double", "reached_double"),
 )
 
@@ -124,21 +125,22 @@ def above_chord(t: np.ndarray, losses: np.ndarray) -> np.ndarray:
 def barrier(t: np.ndarray, losses: np.ndarray, stderr: np.ndarray) -> tuple[float, float, float]:
     """Largest height of the loss above the chord between its ends (t = 0 and 1), its place and its standard error.
 
-    The height is at least 0, at an end, and a lower bound, from the points measured alone. The error is that from the
-    choice of the examples if their losses at the three points were independent, which is too much where, as usual, they
-    are positively correlated. Three NaN where an end is not finite.
+    The height is at least 0, which is its value at the ends, and a lower bound, from the points measured alone. The
+    error is that from the choice of the examples if their losses at the three points were independent, which is too
+    much where, as usual, they are positively correlated. Three NaN where an end is not finite.
     """
     if not np.isfinite(losses[[0, -1]]).all():
         return np.nan, np.nan, np.nan
     height = above_chord(t, np.where(np.isnan(losses), np.inf, losses))
     k = int(height.argmax())
-    inside = 0 < t[k] < 1
-    error = np.sqrt(stderr[k] ** 2 + ((1 - t[k]) * stderr[0]) ** 2 + (t[k] * stderr[-1]) ** 2) if inside else 0.0
+    if height[k] <= ROUNDING * np.abs(losses[[0, -1]]).max():
+        return 0.0, 0.0, 0.0
+    error = np.sqrt(stderr[k] ** 2 + ((1 - t[k]) * stderr[0]) ** 2 + (t[k] * stderr[-1]) ** 2)
     return float(height[k]), float(t[k]), float(error)
 
 
 def measures(a: np.ndarray, b: np.ndarray, losses: np.ndarray, stderr: np.ndarray) -> dict[str, Any]:
-    """What `MEASURES` names, of the points of level 0 of one surface.
+    """Numbers of one surface, from its points of level 0: `MEASURES` and those of its centre.
 
     loss_center, loss_center_stderr: at (0, 0), over the examples. loss_max: the largest finite loss. n_nonfinite: the
     number of losses that are not finite. share_concave, share_negative: `concave_shares`. decrease: of that name.
@@ -171,9 +173,10 @@ def summarize(points: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """One row for each surface and network of a complete table of points of evaluate_surface.
 
     The columns of `DESCRIPTION`; n_seeds, n_points, length_a and length_b (means over the seeds); split, the loss that
-    the measures are of: train where it was measured; every one of `MEASURES` as mean over the seeds of the directions
-    and, with `_std` added, their standard deviation, NaN for one seed. For paths between two networks (interpolation,
-    bezier) barrier, barrier_at and barrier_stderr of train and of test, by `barrier`.
+    the measures are of: train where it was measured; loss_center and its standard error over the examples; n_nonfinite
+    of all seeds; every one of `MEASURES` as mean over the seeds of the directions and, with `_std` added, their
+    standard deviation, NaN for one seed. For paths between two networks (interpolation, bezier) barrier, barrier_at and
+    barrier_stderr of train and of test, by `barrier`.
     """
     rows = []
     for description, group in groupby(points, key=_description):
@@ -184,7 +187,9 @@ def summarize(points: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         row = dict(zip(DESCRIPTION, description, strict=True))
         row |= {"n_seeds": len(seeds), "n_points": len(own), "split": split}
         for column in ("length_a", "length_b"):
-            row[column] = float(np.mean([rest[0][column] for rest in seeds]))
+            row[column] = float(_column([rest[0] for rest in seeds], column).mean())
+        row |= {name: found[0][name] for name in ("loss_center", "loss_center_stderr")}
+        row["n_nonfinite"] = sum(measured["n_nonfinite"] for measured in found)
         for name in MEASURES:
             values = np.array([measured[name] for measured in found], float)
             row[name] = float(values.mean())
