@@ -210,3 +210,17 @@ def test_filter_coordinates_do_not_see_scales():
     assert (sizes[: first.numel()] == 36).all()
     biases = np.concatenate([np.full(p.numel(), p.ndim == 1) for p in net.parameters()])
     assert (norms[biases] == 0).all() and (norms[~biases] > 0).all()
+
+
+def test_curvlinops_agrees():
+    curvlinops = pytest.importorskip("curvlinops")
+    net, (images, labels) = network("resnet", 2, 8).eval(), data()
+    batches = [tuple(map(torch.from_numpy, (images[i : i + 7], labels[i : i + 7]))) for i in range(0, len(labels), 7)]
+    for theirs, own in (
+        (curvlinops.HessianLinearOperator, hessian.hessian_product(net, images, labels)),
+        (curvlinops.GGNLinearOperator, hessian.gauss_newton_product(net, images)),
+    ):
+        operator = theirs(net, nn.CrossEntropyLoss(), list(net.parameters()), batches)
+        v = RNG.standard_normal(operator.shape[1]).astype(np.float32)
+        expected = (operator @ torch.from_numpy(v)).detach().numpy()
+        np.testing.assert_allclose(own(v.astype(float)), expected, atol=1e-5 * np.abs(expected).max())
