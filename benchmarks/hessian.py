@@ -3,8 +3,8 @@
     python benchmarks/hessian.py [images] [side]
 
 The network is trained for 40 steps on noise with random labels, so that no data are needed; `side` is the width of its
-images in pixels (32 as in CIFAR-10; 8 by default, about 10 minutes). eigsh gets the same products; curvlinops is compared where it is
-installed.
+images in pixels (32 as in CIFAR-10; 8 by default, about 10 minutes). eigsh gets the same products; curvlinops is
+compared where it is installed.
 """
 
 import sys

@@ -38,7 +38,7 @@ def components(states: np.ndarray, *, centred: bool = False, count: int = 2) -> 
     directions = np.linalg.qr(rows.T @ left[:, :count])[0].T  # once more orthogonal: small values lose digits
     coordinates = offsets @ directions.T
     signs = np.where(coordinates[0] > 0, -1.0, 1.0)
-    return Components(explained, directions * signs[:, None], coordinates * signs)
+    return Components(explained, directions * signs[:, None], coordinates * signs + 0.0)  # no -0
 
 
 def _eigen(gram: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
