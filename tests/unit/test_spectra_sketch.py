@@ -1,0 +1,87 @@
+import numpy as np
+import pytest
+
+from htsr.spectra.sketch import NOT_FINITE, brackets, range_sketch
+
+
+def matrix(n, size, values, seed=0):
+    rng = np.random.default_rng(seed)
+    u = np.linalg.qr(rng.standard_normal((n, len(values))))[0]
+    v = np.linalg.qr(rng.standard_normal((size, len(values))))[0]
+    return (u * values) @ v.T
+
+
+def sketch(a, rank, seed=1, **options):
+    return range_sketch(lambda i, j: a[i:j], *a.shape, rank, np.random.default_rng(seed), **options)
+
+
+FALLING = np.geomspace(10, 1e-4, 100)
+SLOW = 1 / np.sqrt(np.arange(1, 101))
+
+
+@pytest.mark.parametrize("shape", [(300, 500), (500, 130)])
+@pytest.mark.parametrize("values", [FALLING, SLOW])
+@pytest.mark.parametrize("power", [0, 2])
+def test_brackets_hold_the_eigenvalues(shape, values, power):
+    a = matrix(*shape, values)
+    found = sketch(a, 40, power=power, block=64)
+    low, high = brackets(found)
+    true = values[:40] ** 2
+    assert (low <= true * (1 + 1e-12)).all()
+    assert (true <= high * (1 + 1e-12)).all()
+    missed = a - found.left @ (found.left.T @ a)
+    assert found.residual2 == pytest.approx(np.linalg.norm(missed) ** 2, rel=1e-9)
+    assert np.linalg.norm(missed, 2) <= found.spectral
+    assert found.frobenius2 == pytest.approx(np.linalg.norm(a) ** 2)
+    assert found.status == ""
+
+
+def test_vectors_are_singular_vectors():
+    a = matrix(200, 300, FALLING)
+    found = sketch(a, 40, power=1)
+    np.testing.assert_allclose(found.values[:20], FALLING[:20], rtol=1e-8)
+    np.testing.assert_allclose(found.left.T @ found.left, np.eye(40), atol=1e-12)
+    np.testing.assert_allclose(found.right.T @ found.right, np.eye(40), atol=1e-12)
+    np.testing.assert_allclose((found.left * found.values) @ found.right.T, found.left @ (found.left.T @ a), atol=1e-12)
+
+
+def test_low_rank_is_exact_and_blocks_do_not_matter():
+    a = matrix(150, 80, np.array([3.0, 2, 1]))
+    found = sketch(a, 10, block=17)
+    np.testing.assert_allclose(found.values, [3, 2, 1, *[0] * 7], atol=1e-12)
+    assert found.residual2 < 1e-13
+    other = sketch(a, 10, block=150)
+    np.testing.assert_allclose(found.values, other.values, atol=1e-12)
+
+
+def test_power_iterations_narrow_the_error():
+    a = matrix(300, 300, SLOW)
+    errors = [np.abs(sketch(a, 20, power=power).values[:10] - SLOW[:10]).max() for power in (0, 1, 2)]
+    assert errors[2] < errors[1] < errors[0]
+
+
+def test_rank_is_cut_to_the_shape_and_zeros_are_zeros():
+    a = matrix(12, 30, np.arange(12.0, 0, -1))
+    found = sketch(a, 50)
+    np.testing.assert_allclose(found.values, np.arange(12.0, 0, -1))
+    assert found.left.shape == (12, 12)
+    nothing = sketch(np.zeros((20, 10)), 4)
+    assert nothing.values.tolist() == [0] * 4
+    assert nothing.residual2 == nothing.spectral == 0
+    assert nothing.status == ""
+
+
+def test_entries_that_are_not_finite_give_a_status():
+    a = np.ones((20, 10))
+    a[3, 4] = np.nan
+    found = sketch(a, 4)
+    assert found.status == NOT_FINITE
+    assert np.isnan(found.values).all()
+    assert np.isnan(brackets(found)[1]).all()
+    assert found.right.shape == (10, 4)
+
+
+def test_spectral_bound_needs_tests():
+    found = sketch(matrix(50, 50, SLOW[:50]), 10, tests=0)
+    assert found.spectral == float("inf")
+    assert (brackets(found)[1] == found.values**2 + found.residual2).all()
