@@ -523,6 +523,63 @@ def of_all_jacobians(pattern):
     return [f"{RESULTS}/{pattern.replace('*', name)}" for name in cfg["jacobians"]]
 
 
+def of_jacobian_figure(detailed=False, part=None, **others):
+    """Named files for a figure of Jacobians, none where they are not measured.
+
+    detailed: tables and spectra of the series and sweeps with networks in detail; part: those of the sweep that plays
+    it, alone. others: further files.
+    """
+    chosen = [name for name, entry in cfg["jacobians"].items() if entry["details"]]
+    if part:
+        chosen = [cfg["shown_sweeps"][part]] if part in measured_parts() else []
+    elif not detailed:
+        chosen = list(cfg["jacobians"])
+    if not chosen:
+        return {}
+    networks = [
+        (
+            f"{RESULTS}/collect_sweep/{name}_networks.csv"
+            if name in cfg["sweeps"]
+            else f"{RESULTS}/collect_metrics/{name}.csv"
+        )
+        for name in chosen
+    ]
+    spectra = [f"{RESULTS}/compute_jacobian/{name}.safetensors" for name in chosen]
+    files = {
+        "jacobians": f"{RESULTS}/collect_jacobians/jacobians.csv",
+        "networks": networks[0] if part else networks,
+    }
+    if detailed or part == "labels":
+        files["spectra"] = spectra[0] if part else spectra
+    return files | others
+
+
+def measured_parts():
+    """The parts of figures whose sweep has its Jacobians measured."""
+    return {
+        part
+        for part, name in cfg["shown_sweeps"].items()
+        if part != "layer" and name in cfg["jacobians"]
+    }
+
+
+def dataset_name(wildcards):
+    """Params function: the name of the data set as a Hydra override."""
+    return as_overrides({"dataset": cfg["dataset"]["name"]})
+
+
+def titles_of_all(wildcards):
+    """Params function: the printed names of series and sweeps as a Hydra override."""
+    return as_overrides(
+        {
+            "titles": {
+                name: entry["title"]
+                for name, entry in (cfg["series"] | cfg["sweeps"]).items()
+            }
+        }
+    )
+
+
 def of_measured(wildcards):
     """Input function: the table of all Jacobians, where those of this series or sweep are measured."""
     name = dict(wildcards.items()).get("series") or wildcards.sweep

@@ -71,6 +71,32 @@ FIGURES = {
         of_all_sweeps(networks="networks", regressions="regressions"),
         [titles_of_sweeps("titles"), SCALE],
     ),
+    # Jacobians
+    "jacobian_spectra": (of_jacobian_figure(detailed=True), [dataset_name]),
+    "jacobian_labels": (
+        of_jacobian_figure(part="labels"),
+        [axes_of("labels"), dataset_name],
+    ),
+    "jacobian_batch_size": (
+        of_jacobian_figure(part="batch_size"),
+        [settings("regress_accuracy"), axes_of("batch_size"), dataset_name],
+    ),
+    "jacobian_accuracy": (
+        of_jacobian_figure(
+            regressions=REGRESSED["regressions"],
+            **of_all_sweeps(sweep_regressions="regressions"),
+        ),
+        [titles_of_all, dataset_name],
+    ),
+    "jacobian_trends": (
+        (
+            of_all_sweeps(networks="networks")
+            | {"jacobians": f"{RESULTS}/collect_jacobians/jacobians.csv"}
+            if measured_parts() & {"epochs", "size"}
+            else {}
+        ),
+        [parts_of_sweeps, dataset_name],
+    ),
 }
 OF_ENSEMBLES = [name for name, (files, _) in FIGURES.items() if "ensembles" in files]
 ABSENT_FIGURES = [
