@@ -16,7 +16,7 @@ row a surface and network (`summary`, CSV), for which all tiles are needed: it i
     length_a, _b    Euclidean length of the directions, over parameters
     *_loss, *_stderr, *_accuracy   mean over the examples of the training images, with the labels trained on, or of the
                     test images; standard error over the examples; percent
-    status          ok, infinite or nan: what a loss is
+    status          ok, infinite or undefined (not a number, an empty cell): what the losses are
 A point is measured once: with `resume`, an interrupted job goes on from its last save, to the same files.
 """
 
@@ -401,7 +401,7 @@ def memory(job: EvaluateSurfaceJob, surfaces: Mapping[str, Surface]) -> Callable
             row = dict(zip(_NUMBERS, own[a, b], strict=True))
             counted = [row[f"{split}_loss"] for split in ("train", "test") if not math.isnan(row[f"{split}_accuracy"])]
             finite = all(map(math.isfinite, counted))
-            return row | {"status": "ok" if finite else "nan" if any(map(math.isnan, counted)) else "infinite"}
+            return row | {"status": "ok" if finite else "undefined" if any(map(math.isnan, counted)) else "infinite"}
 
         return of_point
 
