@@ -148,8 +148,11 @@ def test_one_models_entry_reruns_that_model(edited):
     series, model = one_model(edited)
     entry = f"series={{{series}: {{models: {{{model}: {{train: {{seed: 77}}}}}}}}}}"
     planned = would_run(edited, [*SMOKE, entry])
-    for rule in ("train_model", "extract_layers", "compute_esd", "fit_power_law", "measure_layers", "measure_vectors"):
+    for rule in ("train_model", "extract_layers", "compute_esd", "measure_vectors"):
         assert planned[rule] == {model}
+    for rule in ("fit_power_law", "measure_layers"):
+        assert planned[rule] == {model, f"{series}_jacobian"}
+    assert planned["compute_jacobian"] == {series}
     assert planned["collect_metrics"] == {series} and "sample_ensemble" not in planned
 
 
