@@ -7,7 +7,7 @@ Out: one row a model (`metrics`, CSV) and all rows of fits and measures side by 
 """
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pandas as pd
 from omegaconf import MISSING
@@ -33,7 +33,7 @@ class CollectMetricsJob:
     vectors: list[str] = MISSING
     esds: list[str] = MISSING
     listings: list[str] = MISSING
-    jacobians: list[str] = field(default_factory=list)
+    jacobians: str | None = None
     metrics: str = MISSING
     layers: str = MISSING
 
@@ -43,7 +43,7 @@ def main(job: CollectMetricsJob) -> None:
     for key in ("titles", "fits", "measures", "vectors", "esds", "listings"):
         if len(getattr(job, key)) != len(job.models):
             raise InputError(f"series {job.series}: {len(job.models)} models, but {len(getattr(job, key))} {key}")
-    jacobians = of_networks(pd.concat(map(read_table, job.jacobians))) if job.jacobians else None
+    jacobians = of_networks(read_table(job.jacobians)) if job.jacobians else None
     rows, tables = [], []
     for i, model in enumerate(job.models):
         try:

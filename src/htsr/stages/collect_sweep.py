@@ -39,7 +39,7 @@ class CollectSweepJob:
     measures: str = MISSING
     states: list[str] = MISSING
     histories: list[str] = MISSING
-    jacobians: list[str] = field(default_factory=list)
+    jacobians: str | None = None
     table: str = MISSING
     metrics: str = MISSING
 
@@ -59,7 +59,7 @@ def main(job: CollectSweepJob) -> None:
     layers["layer"] = listing.pop("name")
     layers["weight_layer"] = layers["layer"].astype(str).str.replace(r"\[[^\[\]]*\]$", "", regex=True)
     layers = pd.concat([listing.drop(columns="layer"), layers], axis=1)
-    jacobians = of_networks(pd.concat(map(read_table, job.jacobians))) if job.jacobians else None
+    jacobians = of_networks(read_table(job.jacobians)) if job.jacobians else None
     tables, rows = [], []
     for i, network in enumerate(job.networks):
         header = Arrays(job.states[i]).header
