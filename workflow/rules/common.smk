@@ -363,6 +363,11 @@ def images_override(wildcards, input):
     return f"images={input.images}" if input.images else []
 
 
+def measured_override(wildcards, input):
+    """Params function: the table of all Jacobians, where it is an input, as a Hydra override."""
+    return f"jacobians={input.measured}" if input.measured else []
+
+
 def results_folder(wildcards, output):
     """Params function: the folder that the macro \\results of a paper stands for."""
     return str(Path(output.pdf).parents[1])
@@ -374,8 +379,9 @@ def hydra_list(name):
 
 
 def input_overrides(wildcards, input):
-    """Params function: all named inputs but the code as Hydra overrides, lists as Hydra lists."""
-    named = {name: files for name, files in input.items() if name != "code"}
+    """Params function: named inputs as Hydra overrides, lists as Hydra lists; the code and what may be missing apart."""
+    apart = ("code", "measured")
+    named = {name: files for name, files in input.items() if name not in apart}
     return [
         f"{name}={files}" if isinstance(files, str) else f"{name}=[{','.join(files)}]"
         for name, files in named.items()
@@ -583,9 +589,8 @@ def titles_of_all(wildcards):
 def of_measured(wildcards):
     """Input function: the table of all Jacobians, where those of this series or sweep are measured."""
     name = dict(wildcards.items()).get("series") or wildcards.sweep
-    return (
-        f"{RESULTS}/collect_jacobians/jacobians.csv" if name in cfg["jacobians"] else []
-    )
+    table = f"{RESULTS}/collect_jacobians/jacobians.csv"
+    return table if name in cfg["jacobians"] else []
 
 
 def of_ensembles(pattern):

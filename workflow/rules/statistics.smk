@@ -7,7 +7,7 @@ rule collect_metrics:
         fits=of_models("fit_power_law/*.csv"),
         measures=of_models("measure_layers/*.csv"),
         vectors=of_models("measure_vectors/*.csv"),
-        jacobians=of_measured,
+        measured=of_measured,
     output:
         metrics="<results>/collect_metrics/{series}.csv",
         layers="<results>/collect_metrics/{series}_layers.csv",
@@ -23,9 +23,10 @@ rule collect_metrics:
     params:
         settings=series_overrides,
         inputs=input_overrides,
+        measured=measured_override,
     shell:
         """
-        python -m htsr.stages.collect_metrics {params.settings:q} {params.inputs:q} \
+        python -m htsr.stages.collect_metrics {params.settings:q} {params.inputs:q} {params.measured:q} \
             metrics={output.metrics} layers={output.layers} >{log} 2>&1
         """
 

@@ -94,7 +94,7 @@ rule collect_sweep:
         measures="<results>/measure_layers/{sweep}.csv",
         states=of_sweep("train_model/*_states.safetensors"),
         histories=of_sweep("train_model/*.csv"),
-        jacobians=of_measured,
+        measured=of_measured,
     output:
         table="<results>/collect_sweep/{sweep}.csv",
         metrics="<results>/collect_sweep/{sweep}_networks.csv",
@@ -110,8 +110,9 @@ rule collect_sweep:
     params:
         sweep=sweep_overrides("networks", "labels", "title"),
         inputs=input_overrides,
+        measured=measured_override,
     shell:
         """
-        python -m htsr.stages.collect_sweep sweep={wildcards.sweep} {params.sweep:q} {params.inputs:q} \
+        python -m htsr.stages.collect_sweep sweep={wildcards.sweep} {params.sweep:q} {params.inputs:q} {params.measured:q} \
             table={output.table} metrics={output.metrics} >{log} 2>&1
         """
