@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, FuncFormatter
 
 from htsr.figures import jacobians, style, sweeps
 from htsr.statistics.metrics_table import GAP, POOLED
@@ -24,6 +25,8 @@ METRICS = (
 OF_WEIGHTS = ("alpha", "alpha_weighted", "log_norm", "log_spectral_norm", "distance")
 _TARGETS = {"accuracy": "test accuracy (%)", GAP: "gap (%)"}
 _KINDS = {"series": style.COLORS[6], "sweeps": style.COLORS[1]}
+_LEAST = 0.5  # percent: smaller errors and gaps are not told apart on logarithmic axes
+_SPREAD = 8.0  # errors or gaps that differ by more than this factor are drawn on logarithmic axes
 _DRAWN = ["panel", "metric", "target", "series", "model", "x", "y", "low", "high", "n"]
 
 
@@ -77,12 +80,10 @@ def draw(
     lost = len(networks) - len(known)
     sweeps.footnote(
         figure,
-        r"Right of the dotted line: Jacobians of the softmax ($\alpha_{\mathrm{logit}}$, $J_z$: of scores)"
-        if ranked
-        else "Jacobians of the softmax",
-        "Jacobians at " + jacobians.images(jacobians.measured(table), dataset),
+        f"Jacobians of the softmax at {jacobians.images(jacobians.measured(table), dataset)}",
+        r"$A$: alignment with classes; corr: of rows of length one; logit, $J_z$: of scores",
         r"$\tau$: Kendall's, within series or sweeps, of means over seeds, 95 % bootstrap interval",
-        "$n$: networks or trainings that differ",
+        *_sizes(lines, ranked),
         bool(lost) and f"{style.counted(lost, 'network')} without an accuracy or a Jacobian not shown",
     )
     return figure, pd.DataFrame(drawn, columns=_DRAWN)
@@ -94,9 +95,47 @@ def _points(axis: Axes, rows: pd.DataFrame, metric: str, target: str, order: Seq
     for index, name in enumerate(order):
         own = rows[rows["series"] == name]
         axis.plot(own[metric], own[target], alpha=0.7, markeredgewidth=0, **_look(index) | {"markersize": size})
-    axis.set(xlim=style.span(rows[metric]), ylim=style.span(rows[target]))
+    axis.set_xlim(style.span(rows[metric]))
+    _scale(axis, rows[target], target)
     table = rows[["series", "model", metric, target]].set_axis(["series", "model", "x", "y"], axis=1)
     return [{"panel": "points", "metric": metric, "target": target} | row for row in table.to_dict("records")]
+
+
+def _scale(axis: Axes, values: pd.Series, target: str) -> None:
+    """The axis of a target: where networks trained on random labels make it long, logarithmic in the error or gap."""
+    distance = (100 - values if target == "accuracy" else values).clip(lower=_LEAST)
+    if distance.max() < _SPREAD * distance.min():
+        axis.set_ylim(style.span(values))
+        return
+    low, high = style.span(np.log10(distance))
+    if target == "accuracy":
+        axis.set_yscale("function", functions=(_from_accuracy, _to_accuracy))
+        axis.set_ylim(*np.minimum(_to_accuracy(np.array([-high, -low])), 100 - _LEAST))
+        ticks = [0, 50, 80, 90, 95, 98, 99, 99.5]
+    else:
+        axis.set_yscale("function", functions=(_from_gap, _to_gap))
+        axis.set_ylim(min(10**low, values.min() - _LEAST), 10**high)
+        ticks = [0, 1, 2, 5, 10, 20, 50, 100]
+    axis.yaxis.set_major_locator(FixedLocator(ticks))
+    axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+
+
+def _from_accuracy(accuracy: np.ndarray) -> np.ndarray:
+    return -np.log10(np.maximum(100 - accuracy, _LEAST))
+
+
+def _to_accuracy(place: np.ndarray) -> np.ndarray:
+    return 100 - 10.0**-place
+
+
+def _from_gap(gap: np.ndarray) -> np.ndarray:
+    """Logarithm, continued straight below _LEAST: a gap may be negative."""
+    return np.log10(np.maximum(gap, _LEAST)) + np.minimum(gap - _LEAST, 0) / _LEAST
+
+
+def _to_gap(place: np.ndarray) -> np.ndarray:
+    start = np.log10(_LEAST)
+    return np.where(place < start, _LEAST + (place - start) * _LEAST, 10.0 ** np.maximum(place, start))
 
 
 def _told(lines: Mapping[str, pd.DataFrame], metric: str, target: str) -> str:
@@ -149,9 +188,8 @@ def _taus(
         axis.set(xlim=(-0.6, len(metrics) - 0.4), ylim=(-1.08, 1.08), yticks=[-1, 0, 1])
         axis.set_ylabel(rf"$\tau$ with {'accuracy' if target == 'accuracy' else target}", fontsize=7.5)
         last = place == len(targets) - 1
-        axis.set_xticks(range(len(metrics)), [_name(metric) for metric in metrics] if last else [""] * len(metrics))
-        if last:
-            axis.tick_params(axis="x", labelsize=6.5)
+        names = [("", "\n")[i % 2] + _name(metric) for i, metric in enumerate(metrics)]  # in two lines, to have room
+        axis.set_xticks(range(len(metrics)), names if last else [""] * len(metrics), fontsize=6.5)
         if place == 0 and len(lines) > 1:
             axis.legend(
                 loc="lower right", bbox_to_anchor=(1.0, 0.98), ncols=2, fontsize=6.5, borderaxespad=0, handletextpad=0.2
@@ -160,8 +198,24 @@ def _taus(
 
 
 def _name(metric: str) -> str:
-    """A measure as a tick names it: means over the weights' matrices as such."""
-    return jacobians.OF_NETWORKS.get(metric) or sweeps.WORDS.get(metric) or style.mean_symbol(metric)
+    """A measure as a tick names it."""
+    return jacobians.OF_NETWORKS.get(metric) or style.symbol(metric)
+
+
+def _sizes(lines: Mapping[str, pd.DataFrame], metrics: Sequence[str]) -> list[str]:
+    """How many networks the τ of weights and of Jacobians are over, a sentence a kind."""
+    told = []
+    for kind, rows in lines.items():
+        own = rows.reset_index()
+        counts = []
+        for name, of_weights in (("weights", True), ("Jacobians", False)):
+            chosen = own[own["metric"].isin([metric for metric in metrics if (metric in OF_WEIGHTS) == of_weights])]
+            if len(chosen):
+                low, high = int(chosen["n"].min()), int(chosen["n"].max())
+                counts.append(f"{name} $n = {low}$" if low == high else f"{name} $n = {low}$ to {high}")
+        if counts:
+            told.append(f"{kind.capitalize()}: {', '.join(counts)}")
+    return told
 
 
 def _look(index: int) -> dict:

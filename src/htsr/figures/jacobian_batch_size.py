@@ -61,12 +61,13 @@ def draw(
     drawn = []
     for index, (axis, column) in enumerate(zip(panels, COLUMNS, strict=True)):
         drawn += jacobians.means(axis, final, AXIS, [column], at)
-        sweeps.prepare_axis(axis, at, AXIS, 1.6, titled=index >= 3)
+        sweeps.prepare_axis(axis, at, AXIS, 1.8, titled=index >= 3)
         x, y = final[AXIS].to_numpy(float), final[column].to_numpy(float)
         tau, low, high, n = trend(x, y, column, resamples=resamples, level=level, seed=seed)
         drawn.append({"panel": column, "curve": "tau", "value": tau, "low": low, "high": high, "n": n})
         axis.set_title(jacobians.tau_words(tau, low, high, n), fontsize=7, loc="left", pad=3)
     jacobians.exponents(panels[0])
+    jacobians.ranks(panels[COLUMNS.index("rank")], final)
     handles = [Line2D([], [], label="trained networks", **style.look(0)), jacobians.null_handle()]
     figure.legend(handles=handles, loc="outside upper center", ncols=2)
     sweeps.footnote(

@@ -45,13 +45,15 @@ def draw(
             drawn += _panel(axis, rows, key, measure, at, curves)
             sweeps.prepare_axis(axis, at, key, 4.8 / len(columns), titled=axis is column[-1])
         _legend(column[0], curves)
+    everything = pd.concat([rows for _, rows in columns])
     jacobians.exponents(panels[0, 0])
+    jacobians.ranks(panels[COLUMNS.index("rank"), 0], everything)
     for axis in panels[:, 1:].ravel():
         axis.set_ylabel("")
     sweeps.footnote(
         figure,
         jacobians.EIGENVALUES,
-        jacobians.images(pd.concat([rows for _, rows in columns]), dataset),
+        jacobians.images(everything, dataset),
         sweeps.INTERVALS,
         jacobians.RANDOM_ROWS + ", or permuted classes",
         jacobians.NEAR_ONE,

@@ -57,8 +57,8 @@ NULLS = {
 
 EIGENVALUES = r"Eigenvalues $\lambda$ of $\mathbf{X} = \mathcal{J}^{\!\top}\mathcal{J}$, not divided by $n$"
 RANDOM_ROWS = "Grey: rows of the same norms, random directions"
-PRECISION = r"$\alpha \pm$ standard error, or with 95 % interval"
-NEAR_ONE = r"An $\alpha$ near 1, and near that of the null, is the decades that row norms span"
+PRECISION = r"$\alpha$ ± standard error, or with 95 % interval"
+NEAR_ONE = r"An $\alpha$ near 1 that the null shares comes from the decades that row norms span"
 
 
 def measured(jacobians: pd.DataFrame, spectrum: str = SOFTMAX) -> pd.DataFrame:
@@ -179,6 +179,11 @@ def exponents(axis: Axes) -> None:
     axis.yaxis.set_minor_locator(NullLocator())
 
 
+def ranks(axis: Axes, rows: pd.DataFrame) -> None:
+    """An axis for ranks from 0 to the largest that there can be."""
+    axis.set_ylim(0, 1.08 * rows["n_examples"].max())
+
+
 def null_handle(label: str = "null") -> Line2D:
     """Legend entry of a null."""
     return Line2D([], [], color=style.NULL, linestyle="--", linewidth=0.9, marker=".", label=label)
@@ -188,5 +193,5 @@ def tau_words(tau: float, low: float, high: float, n: int) -> str:
     """Kendall's τ with its interval and number of networks, or that there is none."""
     if not np.isfinite(tau):
         return rf"no $\tau$, $n = {n}$"
-    bounds = f" $[{low:.2f}, {high:.2f}]$" if np.isfinite([low, high]).all() else ""
+    bounds = f" [${low:.2f}$, ${high:.2f}$]" if np.isfinite([low, high]).all() else ""
     return rf"$\tau = {tau:.2f}${bounds}, $n = {n}$"
