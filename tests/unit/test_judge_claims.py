@@ -65,10 +65,15 @@ def sweeps(folder):
     }
 
 
+def all_claims(config):
+    folder = config.rootpath / "config/claims"
+    return {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.yaml"))}
+
+
 @pytest.fixture(scope="module")
 def claims(request):
-    folder = request.config.rootpath / "config/claims"
-    return {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.yaml"))}
+    """Those on weights."""
+    return {paper: all_claims(request.config)[paper] for paper in ("self_regularization", "universality")}
 
 
 @pytest.fixture(scope="module")
@@ -114,11 +119,13 @@ def flat(claims):
     return {name: claim for own in claims.values() for name, claim in own.items()}
 
 
-def test_the_claims_of_the_configuration_name_tests_and_their_arguments(claims):
+def test_the_claims_of_the_configuration_name_tests_and_their_arguments(request):
+    claims = all_claims(request.config)
     assert min(map(len, claims.values())) >= 10
     for name, claim in flat(claims).items():
         assert set(claim) == {"source", "statement", "test", "arguments"} and claim["statement"].endswith(".")
         check(name, claim["test"], claim["arguments"])
+    assert len(flat(claims)) == sum(map(len, claims.values())), "names are values of a text: each stands once"
 
 
 def test_every_claim_is_judged_the_same_each_time_and_on_the_command_line(job, tmp_path, monkeypatch):

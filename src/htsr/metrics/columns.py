@@ -209,3 +209,60 @@ COLUMNS |= {
     for side in ("right", "left")
     for which, (symbol, meaning) in _OF_WHICH.items()
 }
+
+# Jacobians of inputs (compute_jacobian): X = 𝒥ᵀ𝒥 and M = 𝒥𝒥ᵀ have the same non-zero eigenvalues, which grow with n.
+_OF_JACOBIANS = {
+    "softmax": ("J", "X of the softmax"),
+    "centred": (r"J-\bar{J}", "X of the rows less their mean"),
+    "correlation": ("C", "the correlation matrix C of the rows"),
+    "diagonal": (r"\mathrm{diag}\,\mathbf{M}", "the diagonal of M: squared norms of the examples' Jacobians"),
+    "diagonal_x": (r"\mathrm{diag}\,\mathbf{X}", "the diagonal of X: energy of each class and pixel"),
+    "logit": ("z", "X of the scores"),
+    "parameters": (r"\theta", "X by the parameters"),
+}
+COLUMNS |= {
+    f"{spectrum}_{name}": _C(symbol % index, meaning % of)
+    for spectrum, (index, of) in _OF_JACOBIANS.items()
+    for name, (symbol, meaning) in {
+        "alpha": (r"$\alpha_{%s}$", "power-law exponent of %s"),
+        "alpha_null": (r"$\alpha_{%s,0}$", "the same for rows of the same norms in random directions: %s"),
+        "best_fit": (r"best fit$_{%s}$", "law that fits the tail best: %s"),
+        "p_value": (r"$p_{%s}$", "goodness of fit of the power law: %s"),
+        "log_spectral_norm": (r"$\log\,\lambda_{\mathrm{max}}^{%s}$", "log10 of the largest eigenvalue of %s"),
+    }.items()
+}
+COLUMNS |= {
+    "n_examples": _C("$n$", "number of examples whose Jacobians are the rows"),
+    "confidence": _C(r"$\langle\max p\rangle$", "mean probability of the most probable class"),
+    "rank": _C(r"$\mathrm{rank}$", "eigenvalues of M above the resolution of the gradients"),
+    "effective_rank": _C(r"$\mathcal{R}_{\mathrm{eff}}$", "effective rank (sum of eigenvalues)^2 / sum of squares"),
+    "norm": _C(r"$\langle\|J\|_F\rangle$", "mean Frobenius norm of an example's Jacobian"),
+    "log_jacobian_norm": _C(r"$\log\,\langle\|J\|_F\rangle$", "log10 of the mean norm of an example's Jacobian"),
+    "log_largest_diagonal": _C(r"$\log\,\max M_{ii}$", "log10 of the largest diagonal entry of M"),
+    "log_top_ratio": _C(r"$\log\,\lambda_{\mathrm{max}}/\max M_{ii}$", "log10 of lambda_max over that entry"),
+    "log_equal_norms": _C(
+        r"$\log\,\overline{M_{ii}}\,\lambda^{C}$", "log10 of lambda_max if all rows had the same norm"
+    ),
+    "diagonal_energy": _C(r"$s_{\mathrm{diag}}$", "share of the squared entries of M on its diagonal"),
+    "diagonal_distance": _C(r"$W_1(\mathbf{M},\mathrm{diag})$", "Wasserstein distance of ln eigenvalues and diagonal"),
+    "null_distance": _C(r"$W_1(\mathbf{M},0)$", "Wasserstein distance of ln eigenvalues of M and of its null"),
+    "null_excess": _C(r"$W_1(\mathbf{M},0)-W_1(0,0)$", "null_distance less that between two matrices of the null"),
+    "alignment": _C(r"$A_{\mathbf{M}}$", "centred kernel alignment of M with the classes"),
+    "alignment_null": _C(r"$A_{\mathbf{M},0}$", "mean of it over permuted classes"),
+    "correlation_alignment": _C(r"$A$", "centred kernel alignment of the correlation matrix with the classes"),
+    "correlation_alignment_null": _C(r"$A_0$", "mean of it over permuted classes"),
+    "within": _C(r"$\overline{C}_{\mathrm{within}}$", "mean correlation within classes"),
+    "between": _C(r"$\overline{C}_{\mathrm{between}}$", "mean correlation between classes"),
+    "class_share": _C(r"$s_{\mathrm{class}}$", "mean share of the top eigenvectors that is alike within classes"),
+    "class_share_null": _C(r"$k/n$", "the same for a random vector"),
+    "top_example": _C(r"$\max v_i^2$", "largest share of one example in the top eigenvector"),
+    "jacobian_alpha": COLUMNS["softmax_alpha"],
+    "jacobian_logit_alpha": COLUMNS["logit_alpha"],
+    "jacobian_correlation_alpha": COLUMNS["correlation_alpha"],
+    "jacobian_log_lambda_max": COLUMNS["softmax_log_spectral_norm"],
+    "jacobian_log_norm": _C(r"$\log\,\langle\|J\|_F\rangle$", "log10 of the mean norm of an example's Jacobian"),
+    "jacobian_logit_log_norm": _C(r"$\log\,\langle\|J_z\|_F\rangle$", "the same of the scores"),
+    "jacobian_rank": _C(r"$\mathrm{rank}\,\mathbf{M}$", "eigenvalues of M above the resolution of the gradients"),
+    "jacobian_effective_rank": _C(r"$\mathcal{R}_{\mathrm{eff}}$", "effective rank of M"),
+    "jacobian_alignment": _C(r"$A$", "centred kernel alignment of the correlation matrix with the classes"),
+}

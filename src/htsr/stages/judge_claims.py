@@ -4,6 +4,7 @@ The rules by which a claim is supported, not supported or inconclusive stand in 
 """
 
 import logging
+from collections import ChainMap
 from dataclasses import asdict, dataclass, field
 
 import pandas as pd
@@ -14,7 +15,8 @@ from htsr.errors import InputError
 from htsr.files import Arrays, read_table, write_table
 from htsr.stage import stage
 from htsr.statistics.claims import judge
-from htsr.statistics.evidence import Judging, Tables, Training
+from htsr.statistics.evidence import JacobianTables, Judging, Tables, Training
+from htsr.statistics.jacobian_states import KEYS, OF_SPECTRA, OF_STATES, states, with_distances
 from htsr.statistics.metrics_table import combine
 from htsr.statistics.samples import prepare
 
@@ -28,6 +30,9 @@ class JudgeClaimsJob(JudgeClaims):
     sweeps, networks: collect_sweep of every sweep; axes: of each; shown_sweeps: the sweep that plays each part;
     sweep_regressions: regress_accuracy of networks; label_spectra: compute_esd of the sweep that plays `labels`.
     Without sweeps, claims about training are not measured.
+
+    jacobians: collect_jacobians/jacobians.csv; jacobian_spectra, jacobian_details: compute_jacobian of every series and
+    sweep in it. Without it, claims about Jacobians are not measured.
     """
 
     claims: dict[str, Claim] = field(default_factory=dict)
@@ -42,10 +47,14 @@ class JudgeClaimsJob(JudgeClaims):
     label_spectra: str | None = None
     axes: dict[str, list[str]] = field(default_factory=dict)
     shown_sweeps: dict[str, str | None] = field(default_factory=dict)
+    jacobians: str | None = None
+    jacobian_spectra: list[str] = field(default_factory=list)
+    jacobian_details: list[str] = field(default_factory=list)
     verdicts: str = MISSING
 
 
 REGRESSED = ["series", "metric", "target", "kendall_tau", "partial_tau", "status"]
+MEASURED = [*KEYS, *OF_STATES, "spectrum", *OF_SPECTRA]
 SWEPT = ["sweep", "network", "seed", "epoch", "final", "layer", "weight_layer"]
 
 
@@ -74,6 +83,14 @@ def training(job: JudgeClaimsJob) -> Training | None:
     )
 
 
+def jacobians(job: JudgeClaimsJob) -> JacobianTables | None:
+    """The Jacobians, if there are any."""
+    if job.jacobians is None:
+        return None
+    spectra, details = (ChainMap(*map(Arrays, paths)) for paths in (job.jacobian_spectra, job.jacobian_details))
+    return JacobianTables(with_distances(states(read(job.jacobians, MEASURED)), spectra), spectra, details)
+
+
 @stage(JudgeClaimsJob)
 def main(job: JudgeClaimsJob) -> None:
     layers = [read(path, ["series", "model", "layer", "weight_layer"]) for path in job.layers]
@@ -84,6 +101,7 @@ def main(job: JudgeClaimsJob) -> None:
         comparison=asdict(job.comparison),
         ensembles=prepare(read(job.ensembles, ["ensemble", "layer", "law", "n", "m"])) if job.ensembles else None,
         training=training(job),
+        jacobians=jacobians(job),
     )
     table = judge(job.claims, tables, Judging(job.resamples, job.significance, job.seed))
     for row in table.itertuples():

@@ -33,11 +33,22 @@ class Training:
 
 
 @dataclass(frozen=True)
+class JacobianTables:
+    """Jacobians of the networks of series and sweeps; the settings of these stand in `Training`. states: one row for
+    each network and state (`jacobian_states.with_distances`); eigenvalues: by network/state/spectrum; patterns: effects
+    of the largest directions on the classes, by network/state/patterns."""
+
+    states: pd.DataFrame
+    eigenvalues: Mapping[str, np.ndarray] = field(default_factory=dict)
+    patterns: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Tables:
     """models: one row a model (`metrics_table.combine`); layers: one row a matrix, with `series, model, layer,
     weight_layer`; regressions: `regression.regress` of models; comparison: model name (or None) of dense, regularized,
-    finetuned; ensembles: one row a random matrix of known law (`samples.prepare`); training: sweeps; None where there
-    are none."""
+    finetuned; ensembles: one row a random matrix of known law (`samples.prepare`); training: sweeps; jacobians; None
+    where there are none."""
 
     models: pd.DataFrame
     layers: pd.DataFrame
@@ -45,6 +56,7 @@ class Tables:
     comparison: dict[str, str | None] = field(default_factory=dict)
     ensembles: pd.DataFrame | None = None
     training: Training | None = None
+    jacobians: JacobianTables | None = None
 
 
 @dataclass(frozen=True)

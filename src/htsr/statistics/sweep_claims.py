@@ -100,7 +100,7 @@ def trend(tables: Tables, judging: Judging, part: str, axis: str, column: str, e
     few = least_p(math.prod(math.factorial(len(block)) for block in blocks(within)), judging.significance, "networks")
     ends = [rows.loc[rows[axis] == end, "value"].mean() for end in (x.min(), x.max())]
     reason = (
-        f"tau of {column} and {axis}{_within(column)} is {number(tau)} ({bounds(low, high, judging.level)}, "
+        f"tau of {column} and {axis}{_within(rows)} is {number(tau)} ({bounds(low, high, judging.level)}, "
         f"p = {number(p)}) over {n} networks; mean {_of(column, ends[0])} at {number(x.min())} and "
         f"{_of(column, ends[1])} at {number(x.max())}{note}{few}"
     )
@@ -393,8 +393,8 @@ def _told(found: Student, judging: Judging) -> str:
     return f"{number(found.mean)} ({bounds(found.low, found.high, judging.level)}{p}, {_seeds(found.n)})"
 
 
-def _within(column: str) -> str:
-    return "" if column in OF_NETWORKS else " within layers"
+def _within(rows: pd.DataFrame) -> str:
+    return " within layers" if rows["weight_layer"].nunique() > 1 else ""
 
 
 def _of(column: str, value: float) -> str:
