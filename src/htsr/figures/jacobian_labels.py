@@ -61,7 +61,9 @@ def draw(
         sweeps.prepare_axis(axis, at, AXIS, 1.6)
     jacobians.exponents(panels[0])
     panels[2].set_yscale("log")
-    figure.legend(handles=_handles(firsts, bool(len(before))), loc="outside upper center", ncols=4)
+    log_ticks(panels[2].yaxis, *panels[2].get_ylim())
+    fitted = any(row["curve"].startswith("power law") for row in drawn)
+    figure.legend(handles=_handles(firsts, fitted, bool(len(before))), loc="outside upper center", ncols=4)
     sweeps.footnote(
         figure,
         jacobians.EIGENVALUES,
@@ -120,13 +122,14 @@ def _words(noise: float) -> str:
     return f"{sweeps.printed(100 * noise)} % random labels" if noise > 0 else "true labels"
 
 
-def _handles(noises: Sequence[float], before: bool) -> list[Line2D]:
+def _handles(noises: Sequence[float], fitted: bool, before: bool) -> list[Line2D]:
     looks = [style.look(index) for index in range(2)]
     handles = [
         Line2D([], [], color=style.look(_FIRST + i)["color"], marker=".", linestyle="none", label=_words(noise))
         for i, noise in enumerate(noises)
     ]
-    handles.append(Line2D([], [], color="black", linewidth=0.9, label="power law"))
+    if fitted:
+        handles.append(Line2D([], [], color="black", linewidth=0.9, label="power law"))
     handles += [
         Line2D([], [], label=name, **look)
         for name, look in zip(("measure, rank", "effective rank"), looks, strict=True)

@@ -82,7 +82,7 @@ def draw(
         jacobians.EIGENVALUES,
         jacobians.images(pd.DataFrame(shown), dataset),
         jacobians.PRECISION,
-        "null ± standard deviation",
+        "Null ± standard deviation",
         jacobians.NEAR_ONE,
         f"Networks: {style.plain(', '.join(models), 60)}",
         beyond > 0 and f"{style.counted(beyond, 'state')} not shown",

@@ -91,6 +91,7 @@ def _panel(axis: Axes, rows: pd.DataFrame, key: str, column: str, at: Mapping, c
     for index, curve in enumerate(curves):
         own = rows[rows["curve"] == curve]
         drawn += [{"curve": curve} | row for row in sweeps.means(axis, own, key, column, at, style.look(index))]
+    jacobians.say_where_nothing_is(axis, rows[[column]])
     axis.set_ylabel(jacobians.WORDS[column])
     return [{"along": key, "panel": column} | row for row in drawn]
 

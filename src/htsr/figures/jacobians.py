@@ -155,6 +155,7 @@ def means(
         drawn += [{"panel": panel, "curve": f"null of {column}"} | row for row in own]
         own = sweeps.means(axis, rows, key, column, at, style.look(index))
         drawn += [{"panel": panel, "curve": column} | row for row in own]
+    say_where_nothing_is(axis, rows[list(columns)])
     axis.set_ylabel(", ".join(WORDS[column] for column in columns))
     return drawn
 
@@ -167,6 +168,12 @@ def null(axis: Axes, rows: pd.DataFrame, key: str, column: str, at: Mapping[Hash
     found = found.assign(position=found[key].map(at).astype(float)).sort_values("position")
     axis.plot(found["position"], found["mean"], color=style.NULL, linestyle="--", linewidth=0.9, marker=".", zorder=1)
     return [{"x": row[key], "value": row["mean"], "n": row["n"]} for row in found.to_dict("records")]
+
+
+def say_where_nothing_is(axis: Axes, values: pd.DataFrame) -> None:
+    """A panel without a single value says so: where no tail could be fitted there is no α."""
+    if values.isna().all(axis=None):
+        axis.text(0.5, 0.5, "no tail fitted", ha="center", va="center", color="0.4", transform=axis.transAxes)
 
 
 def exponents(axis: Axes) -> None:
