@@ -5,6 +5,7 @@ is a longtable, so include them outside of floats; a caption goes into \\tableca
 """
 
 import logging
+from collections import ChainMap
 from dataclasses import dataclass, field
 from functools import partial as bind
 from typing import Any
@@ -15,7 +16,8 @@ from omegaconf import MISSING
 from htsr.errors import InputError
 from htsr.files import Arrays, read_table, whole
 from htsr.stage import stage
-from htsr.tables import published, results, sweeps
+from htsr.statistics.jacobian_states import states, with_distances
+from htsr.tables import jacobians, published, results, sweeps
 from htsr.tables.classes import classes
 from htsr.tables.comparisons import comparisons
 from htsr.tables.estimators import estimators
@@ -33,7 +35,8 @@ class MakeTablesJob:
     smooth_model of every smoothed model. pairs: compare_models of every pair. titles: printed names of the series.
     model_titles: those of the models. published: config/published. tables: name and file of each table.
     sweeps, networks: collect_sweep of every sweep; sweep_regressions: regress_accuracy of its networks; sweep_titles,
-    axes: of each sweep; shown_sweeps: the sweep that plays each part.
+    axes: of each sweep; shown_sweeps: the sweep that plays each part. jacobians: collect_jacobians/jacobians.csv;
+    jacobian_spectra: compute_jacobian of every series and sweep in it.
     """
 
     metrics: list[str] = MISSING
@@ -55,6 +58,8 @@ class MakeTablesJob:
     sweep_titles: dict[str, str] = field(default_factory=dict)
     axes: dict[str, list[str]] = field(default_factory=dict)
     shown_sweeps: dict[str, str | None] = field(default_factory=dict)
+    jacobians: str | None = None
+    jacobian_spectra: list[str] = field(default_factory=list)
     tables: dict[str, str] = MISSING
 
 
@@ -95,6 +100,15 @@ def main(job: MakeTablesJob) -> None:
             axis = job.axes[regularized][0]
             known["regularization"] = bind(sweeps.regularization, swept, networks, regularized, axis, job.normalization)
         known["sweep_regressions"] = bind(sweeps.sweep_regressions, read_table(job.sweep_regressions), job.sweep_titles)
+    if job.jacobians:
+        swept = pd.concat(map(read_table, job.networks), ignore_index=True) if job.networks else None
+        table = with_distances(states(read_table(job.jacobians)), ChainMap(*map(Arrays, job.jacobian_spectra)))
+        table = jacobians.with_networks(table, metrics, swept)
+        titles = job.titles | job.sweep_titles
+        known["jacobian_networks"] = bind(jacobians.jacobian_networks, table, titles)
+        known["jacobian_split"] = bind(jacobians.jacobian_split, table, titles)
+        of_sweeps = read_table(job.sweep_regressions) if job.sweep_regressions else None
+        known["jacobian_regressions"] = bind(jacobians.jacobian_regressions, regressions, of_sweeps, job.titles)
     for name in job.tables:
         if name not in known:
             raise InputError(f"make_tables: there is no table {name!r}; with these inputs there are {', '.join(known)}")

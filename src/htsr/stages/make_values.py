@@ -1,15 +1,17 @@
 """Write values.tex: every number that a paper's text may want, as the macros \\val and \\ifhas."""
 
 import logging
+from collections import ChainMap
 from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 from omegaconf import MISSING
 
-from htsr.files import read_table, whole
+from htsr.files import Arrays, read_table, whole
 from htsr.stage import stage
-from htsr.tables import theory, training
+from htsr.statistics.jacobian_states import states, with_distances
+from htsr.tables import jacobians, theory, training
 from htsr.tables.findings import collect
 from htsr.tables.values import render
 
@@ -18,7 +20,8 @@ log = logging.getLogger("htsr.make_values")
 
 @dataclass
 class MakeValuesJob:
-    """In: what the values are of, as in make_tables; settings: whatever the text may name, by stage."""
+    """In: what the values are of, as in make_tables; settings: whatever the text may name, by stage; jacobian_details:
+    compute_jacobian of every series and sweep, for drawing."""
 
     metrics: list[str] = MISSING
     layers: list[str] = MISSING
@@ -34,6 +37,9 @@ class MakeValuesJob:
     sweep_titles: dict[str, str] = field(default_factory=dict)
     axes: dict[str, list[str]] = field(default_factory=dict)
     shown_sweeps: dict[str, str | None] = field(default_factory=dict)
+    jacobians: str | None = None
+    jacobian_spectra: list[str] = field(default_factory=list)
+    jacobian_details: list[str] = field(default_factory=list)
     settings: dict[str, Any] = field(default_factory=dict)
     values: str = MISSING
 
@@ -42,22 +48,31 @@ class MakeValuesJob:
 def main(job: MakeValuesJob) -> None:
     metrics = pd.concat([read_table(path) for path in job.metrics], ignore_index=True)
     layers = pd.concat([read_table(path) for path in job.layers], ignore_index=True)
-    values = collect(metrics, layers, read_table(job.regressions), read_table(job.claims), job.titles, job.settings)
+    regressions = read_table(job.regressions)
+    values = collect(metrics, layers, regressions, read_table(job.claims), job.titles, job.settings)
     theory.collect(
         values,
         read_table(job.ensembles) if job.ensembles else None,
         read_table(job.validations) if job.validations else None,
         pd.concat(map(read_table, job.summaries)) if job.summaries else None,
     )
+    networks = pd.concat(map(read_table, job.networks), ignore_index=True) if job.networks else None
+    sweep_regressions = read_table(job.sweep_regressions) if job.sweep_regressions else None
     training.collect(
         values,
         pd.concat(map(read_table, job.sweeps), ignore_index=True) if job.sweeps else None,
-        pd.concat(map(read_table, job.networks), ignore_index=True) if job.networks else None,
-        read_table(job.sweep_regressions) if job.sweep_regressions else None,
+        networks,
+        sweep_regressions,
         job.shown_sweeps,
         job.axes,
         job.sweep_titles,
     )
+    measured = None
+    if job.jacobians:
+        measured = with_distances(states(read_table(job.jacobians)), ChainMap(*map(Arrays, job.jacobian_spectra)))
+        measured = jacobians.with_networks(measured, metrics, networks)
+    details = ChainMap(*map(Arrays, job.jacobian_details))
+    jacobians.collect(values, measured, details, regressions, sweep_regressions, job.shown_sweeps)
     with whole(job.values) as partial:
         partial.write_text(render(values), encoding="utf-8")
     log.info("%d values, %d flags", len(values.texts), len(values.flags))
