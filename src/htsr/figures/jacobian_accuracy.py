@@ -10,6 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter
 
 from htsr.figures import jacobians, style, sweeps
+from htsr.metrics.jacobians import COLUMNS
 from htsr.statistics.metrics_table import GAP, POOLED
 
 METRICS = (
@@ -70,7 +71,7 @@ def draw(
             axis = figure.add_subplot(cells[index // columns, index % columns])
             drawn += _points(axis, known.dropna(subset=[metric, target]), metric, target, order)
             axis.set_title(_told(lines, metric, target), fontsize=6, loc="left", pad=2, linespacing=1.15)
-            axis.set_xlabel(jacobians.OF_NETWORKS[metric], labelpad=1)
+            axis.set_xlabel(style.symbol(metric), labelpad=1)
             if index % columns == 0:
                 axis.set_ylabel(_TARGETS[target])
     if ranked:
@@ -81,7 +82,7 @@ def draw(
     sweeps.footnote(
         figure,
         f"Jacobians of the softmax at {jacobians.images(jacobians.measured(table), dataset)}",
-        r"$A$: alignment with classes; corr: of rows of length one; logit, $J_z$: of scores",
+        "$A$: alignment with classes; $C$: of rows of length one; $z$: of scores",
         r"$\tau$: Kendall's, within series or sweeps, of means over seeds, 95 % bootstrap interval",
         *_sizes(lines, ranked),
         bool(lost) and f"{style.counted(lost, 'network')} without an accuracy or a Jacobian not shown",
@@ -156,7 +157,7 @@ def _ranked(lines: Mapping[str, pd.DataFrame], targets: Sequence[str]) -> list[s
         for (metric, target), row in rows.iterrows()
         if target in targets and np.isfinite(row["kendall_tau"])
     ]
-    return [metric for metric in (*OF_WEIGHTS, *jacobians.OF_NETWORKS) if metric in found]
+    return [metric for metric in (*OF_WEIGHTS, *COLUMNS) if metric in found]
 
 
 def _taus(
@@ -188,18 +189,15 @@ def _taus(
         axis.set(xlim=(-0.6, len(metrics) - 0.4), ylim=(-1.08, 1.08), yticks=[-1, 0, 1])
         axis.set_ylabel(rf"$\tau$ with {'accuracy' if target == 'accuracy' else target}", fontsize=7.5)
         last = place == len(targets) - 1
-        names = [("", "\n")[i % 2] + _name(metric) for i, metric in enumerate(metrics)]  # in two lines, to have room
+        names = [
+            ("", "\n")[i % 2] + style.symbol(metric) for i, metric in enumerate(metrics)
+        ]  # in two lines, to have room
         axis.set_xticks(range(len(metrics)), names if last else [""] * len(metrics), fontsize=6.5)
         if place == 0 and len(lines) > 1:
             axis.legend(
                 loc="lower right", bbox_to_anchor=(1.0, 0.98), ncols=2, fontsize=6.5, borderaxespad=0, handletextpad=0.2
             )
     return drawn
-
-
-def _name(metric: str) -> str:
-    """A measure as a tick names it."""
-    return jacobians.OF_NETWORKS.get(metric) or style.symbol(metric)
 
 
 def _sizes(lines: Mapping[str, pd.DataFrame], metrics: Sequence[str]) -> list[str]:

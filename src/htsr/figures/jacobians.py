@@ -34,20 +34,6 @@ WORDS = {
 }
 """Measures of a state's Jacobian as axes call them; α and λ are those of the spectrum drawn."""
 
-OF_NETWORKS = {
-    "jacobian_alpha": r"$\alpha_J$",
-    "jacobian_log_lambda_max": r"$\log\,\lambda_{\mathrm{max}}(\mathbf{X})$",
-    "jacobian_log_norm": r"$\log\,\langle\|J\|_F\rangle$",
-    "jacobian_rank": r"rank $\mathbf{X}$",
-    "jacobian_effective_rank": r"$\mathcal{R}_{\mathrm{eff}}(\mathbf{X})$",
-    "jacobian_alignment": r"$A_{\mathrm{corr}}$",
-    "jacobian_correlation_alpha": r"$\alpha_{\mathrm{corr}}$",
-    "jacobian_logit_alpha": r"$\alpha_{\mathrm{logit}}$",
-    "jacobian_logit_log_norm": r"$\log\,\langle\|J_z\|_F\rangle$",
-}
-"""Columns of `htsr.metrics.jacobians` as figures name them: corr is the correlation matrix of the rows of 𝒥, z are
-scores."""
-
 NULLS = {
     "alpha": "alpha_null",
     "log_spectral_norm": "log_spectral_norm_null",
