@@ -189,9 +189,7 @@ def _taus(
         axis.set(xlim=(-0.6, len(metrics) - 0.4), ylim=(-1.08, 1.08), yticks=[-1, 0, 1])
         axis.set_ylabel(rf"$\tau$ with {'accuracy' if target == 'accuracy' else target}", fontsize=7.5)
         last = place == len(targets) - 1
-        names = [
-            ("", "\n")[i % 2] + style.symbol(metric) for i, metric in enumerate(metrics)
-        ]  # in two lines, to have room
+        names = [("", "\n")[i % 2] + style.symbol(metric) for i, metric in enumerate(metrics)]  # two lines
         axis.set_xticks(range(len(metrics)), names if last else [""] * len(metrics), fontsize=6.5)
         if place == 0 and len(lines) > 1:
             axis.legend(
