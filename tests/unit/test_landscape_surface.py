@@ -129,6 +129,18 @@ def test_recalibrated_statistics_are_those_of_the_batches():
     assert not net.bn1.training and net.bn1.momentum == 0.1
 
 
+def test_recalibration_mixes_classes_that_come_in_order():
+    """Two classes of different grey levels: batches of one class each would miss the variance between them."""
+    net, (x, y) = network(), batch(256)
+    x, y = x + torch.linspace(-3, 3, 256)[:, None, None, None], y.sort().values
+    anew = evaluator(net, {"train": (x, y)}, batch_norm="recalibrated", calibration=x)(net.state_dict())["train"]
+    losses = []
+    for batches in ([x], [x[:128], x[128:]]):
+        recalibrate(net, batches)
+        losses.append(evaluate(net, x, y)[0])
+    assert abs(anew.loss - losses[0]) < 0.1 * abs(losses[1] - losses[0])
+
+
 def test_recalibration_forgets_the_statistics_of_the_state():
     net, (x, y) = network(), batch()
     sets = {"train": (x, y)}

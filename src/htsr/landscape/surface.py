@@ -46,7 +46,8 @@ def evaluator(
 
     examples: images (n x c x h x w) and n classes by name. batch_norm: `frozen` normalizes by the running statistics in
     the state, `recalibrated` by statistics estimated anew at every state on the images `calibration`: equal means of
-    those of batches of about 128 images in order, in one pass, everything but batch normalization in evaluation mode.
+    those of batches of about 128 images, in one pass, everything but batch normalization in evaluation mode. Each of k
+    batches takes every k-th image, so that classes are mixed where images are ordered by class.
     The network is copied, its batch normalization folded for evaluation. Examples go through it in chunks of a fixed
     number, summed in float64 example by example, so that losses depend neither on `threads` nor on what was evaluated
     before. torch should have one thread of its own. Raises InputError for another policy, for fewer than two images to
@@ -64,8 +65,8 @@ def evaluator(
     unfolded = copy.deepcopy(network).eval().to(memory_format=layout) if recalibrated else None
     batches = []
     if recalibrated:
-        parts = calibration.tensor_split(ceil(len(calibration) / _BATCH))
-        batches = [part.contiguous(memory_format=layout) for part in parts]
+        count = ceil(len(calibration) / _BATCH)
+        batches = [calibration[i::count].contiguous(memory_format=layout) for i in range(count)]
     chunk = max(1, _PIXELS // first[0, 0].numel())
     chunks = {
         name: [(x.contiguous(memory_format=layout), y) for x, y in zip(*(t.split(chunk) for t in pair), strict=True)]
