@@ -29,8 +29,8 @@ NETWORKS = {
     "first": RESNET | {"checkpoints": [1, 2]},
     "second": RESNET | {"seed": 1},
     "third": RESNET | {"seed": 2, "batch_size": 16},
-    "wide": RESNET | {"network": {"name": "resnet", "width": 8, "depth": 8}},
-    "less": RESNET | {"train_fraction": 0.1},
+    "wide": RESNET | {"network": {"name": "resnet", "width": 8, "depth": 8}, "epochs": 1},
+    "less": RESNET | {"train_fraction": 0.1, "epochs": 1},
 }
 
 
