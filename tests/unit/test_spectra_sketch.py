@@ -39,7 +39,8 @@ def test_brackets_hold_the_eigenvalues(shape, values, power):
 def test_vectors_are_singular_vectors():
     a = matrix(200, 300, FALLING)
     found = sketch(a, 40, power=1)
-    np.testing.assert_allclose(found.values[:20], FALLING[:20], rtol=1e-8)
+    # relative errors of about (σ_41/σ_i)^(4·power + 2): Halko, Martinsson, Tropp 2011, section 10.4
+    np.testing.assert_allclose(found.values[:10], FALLING[:10], rtol=1e-8)
     np.testing.assert_allclose(found.left.T @ found.left, np.eye(40), atol=1e-12)
     np.testing.assert_allclose(found.right.T @ found.right, np.eye(40), atol=1e-12)
     np.testing.assert_allclose((found.left * found.values) @ found.right.T, found.left @ (found.left.T @ a), atol=1e-12)

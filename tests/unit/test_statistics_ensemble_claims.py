@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import test_statistics_claims
+import test_statistics_jacobian_claims
 import test_statistics_sweep_claims
 from test_statistics_claims import EMPTY, layers_table, models_table
 
@@ -312,7 +313,8 @@ NOISE = (
 
 
 def test_every_test_of_a_claim_is_tried_on_noise():
-    assert {*NOISE, *test_statistics_claims.NOISE, *test_statistics_sweep_claims.NOISE} == set(TESTS)
+    others = (test_statistics_claims, test_statistics_jacobian_claims, test_statistics_sweep_claims)
+    assert {*NOISE, *(test for module in others for test in module.NOISE)} == set(TESTS)
 
 
 @pytest.mark.parametrize("test", NOISE)

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import yaml
 from omegaconf import OmegaConf
-from synthetic_jacobians import CLASSES, jacobians, state
+from synthetic_jacobians import CLASSES, EXAMPLES, jacobians, state
 from synthetic_results import experiment
 from synthetic_sweeps import sweep
 
@@ -267,3 +267,34 @@ def test_every_claim_of_both_papers_is_judged(made, tmp_path, request):
     main(OmegaConf.create(without | {"claims": one}))
     found = read_table(tmp_path / "claims.csv")
     assert found["reason"].str.startswith("not measured in this experiment: no ").all()
+
+
+# Arguments with which each test finds nothing in states that do not depend on what they are said to.
+NOISE = {
+    "jacobian_share_in_range": {"column": "chance", "low": 0.5, "high": 1.0},
+    "jacobian_share_among": {"column": "chance_word", "values": ["heads"]},
+    "jacobian_share_close": {"first": "chance", "second": "null", "tolerance": 0.5},
+    "jacobian_mean_has_sign": {"column": "centred_chance"},
+    "jacobian_trend": {"part": "batch_size", "axis": "batch_size", "column": "chance"},
+    "jacobian_changes_in_training": {"part": "epochs", "column": "chance"},
+    "jacobian_differs_along": {"part": "labels", "axis": "label_noise", "column": "chance"},
+    "jacobian_spectra_differ": {"part": "labels", "axis": "label_noise", "spectrum": "softmax"},
+    "directions_act_on_few_classes": {"state": "final"},
+}
+
+
+@pytest.mark.parametrize("test", NOISE)
+def test_noise_is_supported_no_more_often_than_the_level(made, test):
+    given, count = tables(made), 0
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        rows = given.jacobians.states
+        chance = rng.random(len(rows))
+        rows = rows.assign(chance=chance, null=0.0, centred_chance=chance - 0.5)
+        rows["chance_word"] = np.where(chance < 0.5, "heads", "tails")
+        spectra = {name: np.exp(rng.standard_normal(EXAMPLES)) for name in made[1]}
+        random = rng.standard_normal((6, CLASSES))
+        patterns = {"x/final/patterns": random - random.mean(axis=1, keepdims=True)}
+        chosen = Tables(EMPTY, EMPTY, EMPTY, training=made[3], jacobians=JacobianTables(rows, spectra, patterns))
+        count += judged(chosen, test, **NOISE[test])["verdict"] == verdict.SUPPORTED
+    assert count <= 4

@@ -25,7 +25,7 @@ from htsr.errors import InputError
 from htsr.networks.folding import check_batch_norm, fold_batch_norm
 
 BLOCK = 32
-_PROBED = 8  # examples that a network is tried on
+_PROBED = 4  # examples that a network is tried on
 _A, _B = TypeVar("_A"), TypeVar("_B")
 
 
@@ -53,7 +53,9 @@ def logit_gradients(
     """The blocks of all examples, in order: k - 1 backward passes over each.
 
     images: n x c x h x w, as the network takes them. threads: blocks worked on side by side. double: the passes in
-    float64 instead of float32; the gradients have this precision.
+    float64 instead of float32; the gradients have this precision. In float32 they are right to about 1e-6 and J_p, by
+    the rounding of the logits, to 1e-6 of the largest logit; the few examples (under 2 % on digits) where a rectifier's
+    input is zero within rounding have derivatives of its other side. In float64 nothing of that is left.
     Raises InputError as `prepared` (at the first block).
     """
     network, images = prepared(network, images, double)

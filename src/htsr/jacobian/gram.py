@@ -30,7 +30,7 @@ from htsr.jacobian.gradients import (
     softmax_jacobian,
 )
 
-TILE = 256  # rows of a tile
+TILE = 128  # rows of a tile
 _PANEL = 4  # tiles that are held while all others pass by
 LEVELS = {"softmax": softmax_jacobian, "logit": logit_jacobian}
 

@@ -114,9 +114,11 @@ def cumulative(spectrum: Quadrature, grid: np.ndarray) -> Cumulative:
 
     By the separation theorem of Chebyshev, Markov and Stieltjes (Szegő, Orthogonal Polynomials, section 3.41) the
     distribution function of a probe's measure up to the node θ_i is at least the weights before it, and at most those
-    up to it: between two nodes it is known within their two weights.
+    up to it: between two nodes it is known within their two weights. NaN where nodes are NaN.
     """
     grid = np.asarray(grid, float)
+    if spectrum.status:
+        return Cumulative(*np.full((3, len(grid)), np.nan))
     low, high = np.empty((2, len(spectrum.nodes), len(grid)))
     for k, (nodes, weights) in enumerate(zip(spectrum.nodes, spectrum.weights, strict=True)):
         sums = np.concatenate([[0.0], np.cumsum(weights)])
