@@ -376,6 +376,15 @@ class PlotSpikes:
 
 
 @dataclass
+class PlotJacobianDepth:
+    """width: units of every layer. samples: networks of each kind and depth."""
+
+    width: int = 400
+    samples: int = 4
+    seed: int = 0
+
+
+@dataclass
 class Model:
     """One network: where its weights are, and what accuracy its makers report for them (percent).
 
@@ -593,6 +602,7 @@ class Config:
     judge_claims: JudgeClaims = field(default_factory=JudgeClaims)
     plot_esd: PlotEsd = field(default_factory=PlotEsd)
     plot_spikes: PlotSpikes = field(default_factory=PlotSpikes)
+    plot_jacobian_depth: PlotJacobianDepth = field(default_factory=PlotJacobianDepth)
 
 
 def load(config_dir: Path, overrides: list[str]) -> dict[str, Any]:

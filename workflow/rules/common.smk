@@ -48,6 +48,11 @@ TABLES = [
     *(["batch_size"] if cfg["shown_sweeps"]["batch_size"] else []),
     *(["regularization"] if cfg["shown_sweeps"]["regularization"] else []),
     *(["sweep_regressions"] if cfg["sweeps"] else []),
+    *(
+        ["jacobian_networks", "jacobian_split", "jacobian_regressions"]
+        if cfg["jacobians"]
+        else []
+    ),
     *(["smoothing"] if cfg["smoothing"] else []),
     *(["comparisons"] if cfg["model_pairs"] else []),
 ]
@@ -584,6 +589,18 @@ def titles_of_all(wildcards):
             }
         }
     )
+
+
+def of_jacobian_tables(details=False):
+    """Named files about all Jacobians, none where they are not measured; details: with matrices and directions."""
+    if not cfg["jacobians"]:
+        return {}
+    files = {
+        "jacobians": f"{RESULTS}/collect_jacobians/jacobians.csv",
+        "jacobian_spectra": of_all_jacobians("compute_jacobian/*.safetensors"),
+    }
+    directions = of_all_jacobians("compute_jacobian/*_detail.safetensors")
+    return files | ({"jacobian_details": directions} if details else {})
 
 
 def of_measured(wildcards):

@@ -88,6 +88,7 @@ FIGURES = {
         ),
         [titles_of_all, dataset_name],
     ),
+    "jacobian_depth": ({}, [settings("plot_jacobian_depth")]),
     "jacobian_trends": (
         (
             of_all_sweeps(networks="networks")
@@ -102,7 +103,12 @@ OF_ENSEMBLES = [name for name, (files, _) in FIGURES.items() if "ensembles" in f
 ABSENT_FIGURES = [
     *([] if COMPARED else ["comparison"]),
     *([] if cfg["ensembles"] else OF_ENSEMBLES),
-    *(name for name, (files, _) in FIGURES.items() if not any(files.values())),
+    *(
+        name
+        for name, (files, _) in FIGURES.items()
+        if not any(files.values())
+        and (name != "jacobian_depth" or not cfg["jacobians"])  # it needs no files
+    ),
 ]
 
 for figure in [name for name in FIGURES if name not in ABSENT_FIGURES]:

@@ -18,6 +18,7 @@ rule make_tables:
     """LaTeX tables of the papers."""
     input:
         **RESULTS_OF_EXPERIMENT,
+        **of_jacobian_tables(),
         code=code("make_tables"),
         esds=[f"{RESULTS}/compute_esd/{model}.safetensors" for model in MODELS],
         pairs=[f"{RESULTS}/compare_models/{pair}.csv" for pair in cfg["model_pairs"]],
@@ -49,6 +50,7 @@ rule make_values:
     """Every number that a paper's text may want, as LaTeX macros."""
     input:
         **RESULTS_OF_EXPERIMENT,
+        **of_jacobian_tables(details=True),
         code=code("make_values"),
     output:
         values="<results>/values.tex",

@@ -95,6 +95,7 @@ rule judge_claims:
             sweep_regressions="regressions",
             label_spectra="label_spectra",
         ),
+        **of_jacobian_tables(details=True),
         code=code("judge_claims"),
         metrics=of_regressed("collect_metrics/*.csv"),
         layers=of_series("collect_metrics/*_layers.csv"),
