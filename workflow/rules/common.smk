@@ -534,11 +534,11 @@ def of_all_jacobians(pattern):
     return [f"{RESULTS}/{pattern.replace('*', name)}" for name in cfg["jacobians"]]
 
 
-def of_jacobian_figure(detailed=False, part=None, **others):
+def of_jacobian_figure(detailed=False, part=None, drawn="spectra", **others):
     """Named files for a figure of Jacobians, none where they are not measured.
 
-    detailed: tables and spectra of the series and sweeps with networks in detail; part: those of the sweep that plays
-    it, alone. others: further files.
+    detailed: tables and spectra of the series and sweeps with networks in detail, or, where `details` are drawn, their
+    matrices and directions; part: those of the sweep that plays it, alone. others: further files.
     """
     chosen = [name for name, entry in cfg["jacobians"].items() if entry["details"]]
     if part:
@@ -555,13 +555,16 @@ def of_jacobian_figure(detailed=False, part=None, **others):
         )
         for name in chosen
     ]
-    spectra = [f"{RESULTS}/compute_jacobian/{name}.safetensors" for name in chosen]
+    ending = {"spectra": "", "details": "_detail"}[drawn]
+    spectra = [
+        f"{RESULTS}/compute_jacobian/{name}{ending}.safetensors" for name in chosen
+    ]
     files = {
         "jacobians": f"{RESULTS}/collect_jacobians/jacobians.csv",
         "networks": networks[0] if part else networks,
     }
     if detailed or part == "labels":
-        files["spectra"] = spectra[0] if part else spectra
+        files[drawn] = spectra[0] if part else spectra
     return files | others
 
 

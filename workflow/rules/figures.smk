@@ -73,6 +73,14 @@ FIGURES = {
     ),
     # Jacobians
     "jacobian_spectra": (of_jacobian_figure(detailed=True), [dataset_name]),
+    "jacobian_heatmap": (
+        of_jacobian_figure(detailed=True, drawn="details"),
+        [dataset_name],
+    ),
+    "jacobian_directions": (
+        of_jacobian_figure(detailed=True, drawn="details"),
+        [dataset_name],
+    ),
     "jacobian_labels": (
         of_jacobian_figure(part="labels"),
         [axes_of("labels"), dataset_name],

@@ -54,7 +54,7 @@ def draw(
         return style.message("No network of this experiment has Jacobians in detail."), pd.DataFrame(columns=DRAWN)
     beyond, shown = len(shown) - MOST, shown[:MOST]
     files = jacobians.by_collection(spectra)
-    names = _names(shown)
+    names = state_names(shown)
     records = [jacobians.spectrum_of(files, row) for row in shown]
     positive = [np.concatenate([s.eigenvalues, s.null.ravel()]) for s in records]
     low, high = min(v[v > 0].min() for v in positive), max(v.max() for v in positive)
@@ -110,7 +110,7 @@ def _panels(
     return drawn
 
 
-def _names(shown: Sequence[Mapping]) -> list[str]:
+def state_names(shown: Sequence[Mapping]) -> list[str]:
     """What each column shows, in one line; networks that share a state are named."""
     names = []
     for row in shown:
