@@ -18,8 +18,9 @@ def draw(
     table: pd.DataFrame, networks: pd.DataFrame, details: Sequence[Arrays], dataset: str
 ) -> tuple[Figure, pd.DataFrame]:
     """For the final states of `jacobian_spectra.chosen`, least and most random labels, the leading right singular
-    vectors of 𝒥 (classes x pixels), each as the best outer product of an image and a pattern over the classes: the image, the
-    pattern, and the mean probability of the two classes that gain and lose most when all examples move along the image.
+    vectors of 𝒥 (classes x pixels), each as the best outer product of an image and a pattern over the classes: the
+    image, the pattern, and the mean probability of the two classes that gain and lose most when all examples move
+    along the image.
 
     table, networks, dataset: as of `jacobian_heatmap.draw`; details: files of compute_jacobian with the directions.
     Returns the figure and the numbers of patterns and moves.
