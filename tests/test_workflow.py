@@ -91,7 +91,7 @@ def edit(path: Path, old: str, new: str) -> None:
 
 def test_smoke_gives_every_output(done):
     results = done / "results" / "smoke"
-    for paper in ("universality", "self_regularization"):
+    for paper in ("universality", "self_regularization", "funneled_landscapes", "jacobian_correlation"):
         assert (results / "papers" / f"{paper}.pdf").read_bytes().startswith(b"%PDF")
     for folder in ("figures", "tables"):
         assert all(path.stat().st_size > 0 for path in (results / folder).iterdir())

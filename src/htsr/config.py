@@ -735,6 +735,9 @@ def _check(config: dict[str, Any]) -> None:
     if "self_regularization" in config["papers"] and not config["ensembles"]:
         raise InputError("config: the paper self_regularization needs ensembles of random matrices: choose `ensembles`")
     _check_derived(config, known)
+    for paper in ("funneled_landscapes", "jacobian_correlation"):
+        if paper in config["papers"] and not config["jacobians"]:
+            raise InputError(f"config: the paper {paper} needs networks whose Jacobians are measured: set `jacobians`")
 
 
 def _check_derived(config: dict[str, Any], known: dict[str, Any]) -> None:
