@@ -8,7 +8,14 @@ from synthetic_jacobians import CLASSES, EXAMPLES, jacobians, state
 
 from htsr.files import Arrays, read_table, write_arrays, write_table
 from htsr.jacobian.structure import block_means
-from htsr.stages import plot_jacobian_depth, plot_jacobian_directions, plot_jacobian_heatmap
+from htsr.spectra.spectrum import Spectrum, to_arrays, to_header
+from htsr.stages import (
+    plot_jacobian_depth,
+    plot_jacobian_diagonal,
+    plot_jacobian_directions,
+    plot_jacobian_heatmap,
+    plot_jacobian_levels,
+)
 
 STEPS = [-1.0, 0.0, 1.0]
 LABELS = np.sort(np.arange(EXAMPLES) % CLASSES)
@@ -19,8 +26,17 @@ def given(request, tmp_path):
     """Table, networks and details of a network with true and one with random labels; one or three channels."""
     states = [state("l", "l_0", 2.0, name, epoch) for name, epoch in (("0", 0), ("final", 5), ("pixels", 5))]
     states += [state("l", "l_1", 1.0), state("l", "l_1", 1.0, "pixels")]
-    table = jacobians(states)[0].assign(stable_rank=3.0, stable_rank_null=5.0)
-    write_table(tmp_path / "jacobians.csv", table)
+    table, eigenvalues, _ = jacobians(states)
+    fitted = {"stable_rank": 3.0, "stable_rank_null": 5.0, "n_tail": 20, "n_eigenvalues": EXAMPLES}
+    fitted |= {"xmin": table["lambda_max"] / 10, "xmax": table["lambda_max"]}
+    write_table(tmp_path / "jacobians.csv", table.assign(**fitted))
+    shape = {"kind": "jacobian", "n": EXAMPLES, "m": EXAMPLES, "q": 1.0, "normalization": "none"}
+    spectra = [
+        Spectrum(name=name, layer=name.rpartition("/")[0], eigenvalues=values, **shape)
+        for name, values in eigenvalues.items()
+        if not name.startswith("null/")
+    ]
+    write_arrays(tmp_path / "spectra.safetensors", to_arrays(spectra), to_header(spectra) | {"model": "l"})
     networks = pd.DataFrame({"model": ["l_0", "l_1"], "label_noise": [0.0, 1.0]})
     write_table(tmp_path / "networks.csv", networks)
     rng, arrays = np.random.default_rng(0), {}
@@ -75,7 +91,33 @@ def test_directions_show_patterns_and_flow(given):
         assert len(flow) == 2 * len(STEPS) and flow.to_numpy() == pytest.approx(1)
 
 
-@pytest.mark.parametrize("stage", [plot_jacobian_heatmap, plot_jacobian_directions])
+def of_spectra(folder, **others):
+    chosen = settings(folder, spectra=[str(folder / "spectra.safetensors")], **others)
+    del chosen["details"]
+    return chosen
+
+
+def test_diagonal_lies_beside_the_spectrum(given):
+    drawn = draw(plot_jacobian_diagonal, given, **of_spectra(given, titles={"l": "Labels"}))
+    arrays = Arrays(given / "spectra.safetensors")
+    own = drawn[(drawn["panel"] == "true labels") & (drawn["curve"] == "diagonal")]
+    assert own["y"].to_numpy() == pytest.approx(np.asarray(arrays["l_0/final/diagonal"])[::-1])
+    assert own["x"].tolist() == list(range(1, EXAMPLES + 1))
+    largest = drawn[drawn["panel"] == "largest"]
+    assert set(largest["network"]) == {"l_0", "l_1"}
+    parts = drawn[drawn["panel"] == "exponents"].groupby("curve")["y"].count()
+    assert parts.to_dict() == {"softmax": 2, "diagonal": 2, "correlation": 2, "logit": 2}
+
+
+def test_levels_lie_over_their_largest_eigenvalue(given):
+    drawn = draw(plot_jacobian_levels, given, **of_spectra(given))
+    curves = drawn[~drawn["curve"].str.startswith("power law")]
+    assert set(curves["curve"]) == {"softmax", "centred", "correlation", "logit"}
+    ends = curves.groupby(["panel", "curve"])["x"].max()
+    assert ends.to_numpy() == pytest.approx(1) and len(ends) == 16
+
+
+@pytest.mark.parametrize("stage", [plot_jacobian_heatmap, plot_jacobian_directions, plot_jacobian_levels])
 def test_nothing_in_detail_is_said(stage, tmp_path):
     table = jacobians([state("l", "l_0")])[0].assign(stable_rank=3.0, stable_rank_null=5.0)
     write_table(tmp_path / "jacobians.csv", table)

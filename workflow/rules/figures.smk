@@ -73,6 +73,11 @@ FIGURES = {
     ),
     # Jacobians
     "jacobian_spectra": (of_jacobian_figure(detailed=True), [dataset_name]),
+    "jacobian_levels": (of_jacobian_figure(detailed=True), [dataset_name]),
+    "jacobian_diagonal": (
+        of_jacobian_figure(detailed=True),
+        [titles_of_all, dataset_name],
+    ),
     "jacobian_heatmap": (
         of_jacobian_figure(detailed=True, drawn="details"),
         [dataset_name],
