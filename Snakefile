@@ -17,6 +17,7 @@ include: "workflow/rules/models.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/spectra.smk"
 include: "workflow/rules/jacobian.smk"
+include: "workflow/rules/landscape.smk"
 include: "workflow/rules/statistics.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/paper.smk"
@@ -41,3 +42,4 @@ rule all:
         ),
         expand(f"{RESULTS}/tables/{{table}}.tex", table=TABLES),
         expand(f"{RESULTS}/papers/{{paper}}.pdf", paper=cfg["papers"]),
+        of_landscapes(),

@@ -128,6 +128,39 @@ class States(Enum):
     all = "all"
 
 
+class Plane(Enum):
+    """What a surface lies along."""
+
+    random = "random"
+    interpolation = "interpolation"
+    through = "through"
+    pca = "pca"
+    bezier = "bezier"
+
+
+class DirectionNormalization(Enum):
+    """Scale of random directions: by the norm of every filter, of every layer, or none."""
+
+    filter = "filter"
+    layer = "layer"
+    none = "none"
+
+
+class BatchNorm(Enum):
+    """Statistics of batch norm on a surface: those of the state, or estimated anew at every point."""
+
+    frozen = "frozen"
+    recalibrated = "recalibrated"
+
+
+class Include(Enum):
+    """What a state is: its weights of two or more dimensions, all parameters, or running statistics as well."""
+
+    weights = "weights"
+    parameters = "parameters"
+    state = "state"
+
+
 class Truncation(Enum):
     """Which singular values of a layer are kept (`htsr.stages.smooth_model`)."""
 
@@ -324,6 +357,66 @@ class ComputeJacobian:
 
 
 @dataclass
+class EvaluateSurface:
+    """bend: share of the range of losses beyond which a second difference refines. curve_*: training of a bezier curve.
+
+    threads: that evaluate side by side. seed: of the examples.
+    """
+
+    bend: float = 0.05
+    curve_steps: int = 300
+    curve_batch_size: int = 128
+    curve_learning_rate: float = 0.02
+    threads: int = 1
+    seed: int = 0
+
+
+@dataclass
+class ComputeHessian:
+    """tolerance: bound of an eigenvalue, relative to the largest, at which a Lanczos run may end. max_steps: of a run.
+
+    trace_probes, density_probes: random vectors. density_steps: products for each of the latter. chunk: images of one
+    pass. memory_gb: of kept graphs (`htsr.landscape.hessian.hessian_product`). seed: of examples and random vectors.
+    """
+
+    tolerance: float = 1e-3
+    max_steps: int = 200
+    trace_probes: int = 20
+    density_probes: int = 6
+    density_steps: int = 40
+    chunk: int = 128
+    memory_gb: float = 4.0
+    threads: int = 1
+    seed: int = 0
+
+
+@dataclass
+class ProjectTrajectory:
+    """centred: the mean of the states is subtracted instead of the last one. components: whose explained variance is
+    listed. samples: random walks of the null. level: of its interval."""
+
+    include: Include = Include.weights
+    centred: bool = False
+    components: int = 10
+    samples: int = 999
+    level: float = 0.95
+    seed: int = 0
+
+
+@dataclass
+class CompareSolutions:
+    """part, examples: images that outputs are compared on, all where there are fewer. resamples: random halves of them.
+    level: of the intervals."""
+
+    part: Part = Part.test
+    examples: int = 512
+    resamples: int = 100
+    level: float = 0.95
+    threads: int = 1
+    seed: int = 0
+
+
+@dataclass
 class CompareModels:
     """subspace: dimension of the compared subspaces, 0 for the number of spikes (the smaller of the two).
 
@@ -469,6 +562,84 @@ class Jacobian:
 
 
 @dataclass
+class Surface:
+    """One kind of surface, measured for each of `networks`.
+
+    other, third: networks by name, or `initial` for the network's own initial weights. points: of each of one or two
+    dimensions. low, high: of both axes. refine: how often cells are halved at most. directions_seeds: of random
+    directions, a surface each; of other planes the first one counts (bezier: of the training). train_examples,
+    test_examples: images whose loss is measured, 0 for none of them.
+    """
+
+    networks: list[str] = field(default_factory=list)
+    other: str | None = None
+    third: str | None = None
+    plane: Plane = Plane.random
+    normalization: DirectionNormalization = DirectionNormalization.filter
+    batch_norm: BatchNorm = BatchNorm.frozen
+    points: list[int] = field(default_factory=lambda: [21, 21])
+    low: float = -1.0
+    high: float = 1.0
+    refine: int = 0
+    directions_seeds: list[int] = field(default_factory=lambda: [0])
+    train_examples: int = 512
+    test_examples: int = 0
+
+
+@dataclass
+class SurfaceSet:
+    """Surfaces by name, each with the settings of `common` and its own on top, measured in `tiles` jobs."""
+
+    title: str = MISSING
+    common: dict[str, Any] = field(default_factory=dict)
+    surfaces: dict[str, dict[str, Any]] = field(default_factory=dict)
+    tiles: int = 1
+
+
+@dataclass
+class HessianPlane:
+    """A plane of two random directions, as in evaluate_surface. examples: 0 for those of the set. tolerance: as that of
+    ComputeHessian; it bounds the error of the drawn ratio."""
+
+    networks: list[str] = field(default_factory=list)
+    points: list[int] = field(default_factory=lambda: [9, 9])
+    low: float = -1.0
+    high: float = 1.0
+    normalization: str = "filter"
+    batch_norm: str = "frozen"
+    directions_seed: int = 0
+    examples: int = 0
+    tolerance: float = 3e-3
+
+
+@dataclass
+class HessianSet:
+    """Networks whose Hessians are measured in one job, and what is measured.
+
+    part, examples: images the loss is a mean of, as many of each class as can be, all where there are fewer. layers:
+    each layer's block too.
+    highest: eigenvalues that are listed. density: by stochastic Lanczos quadrature. gauss_newton: examples of the exact
+    spectrum of the Gauss-Newton matrix, 0 for none. exact: largest number of parameters of a Hessian (a layer's or all)
+    whose eigenvalues are all computed, 0 for none. scales: steps of second differences, none for no curvature.
+    directions: random ones, of which that is a mean.
+    """
+
+    title: str = MISSING
+    networks: list[str] = field(default_factory=list)
+    states: States = States.final
+    part: Part = Part.train
+    examples: int = 512
+    layers: bool = False
+    highest: int = 5
+    density: bool = False
+    gauss_newton: int = 0
+    exact: int = 0
+    scales: list[float] = field(default_factory=list)
+    directions: int = 10
+    plane: HessianPlane = field(default_factory=HessianPlane)
+
+
+@dataclass
 class Series:
     """Models that are compared with each other: one architecture on one data set.
 
@@ -582,6 +753,9 @@ class Config:
     shown_sweeps: ShownSweeps = field(default_factory=ShownSweeps)
     comparison: Comparison = field(default_factory=Comparison)
     jacobians: dict[str, Jacobian] = field(default_factory=dict)  # by series or sweep
+    surfaces: dict[str, SurfaceSet] = field(default_factory=dict)
+    hessians: dict[str, HessianSet] = field(default_factory=dict)
+    solutions: dict[str, list[str]] = field(default_factory=dict)  # pairs of networks
     smoothing: dict[str, Smoothing] = field(default_factory=dict)
     model_pairs: dict[str, list[str]] = field(default_factory=dict)
     claims: dict[str, dict[str, Claim]] = field(default_factory=dict)  # by paper
@@ -596,6 +770,10 @@ class Config:
     sample_ensemble: SampleEnsemble = field(default_factory=SampleEnsemble)
     measure_vectors: MeasureVectors = field(default_factory=MeasureVectors)
     compute_jacobian: ComputeJacobian = field(default_factory=ComputeJacobian)
+    evaluate_surface: EvaluateSurface = field(default_factory=EvaluateSurface)
+    compute_hessian: ComputeHessian = field(default_factory=ComputeHessian)
+    project_trajectory: ProjectTrajectory = field(default_factory=ProjectTrajectory)
+    compare_solutions: CompareSolutions = field(default_factory=CompareSolutions)
     compare_models: CompareModels = field(default_factory=CompareModels)
     validate_estimators: ValidateEstimators = field(default_factory=ValidateEstimators)
     regress_accuracy: RegressAccuracy = field(default_factory=RegressAccuracy)
@@ -704,13 +882,14 @@ def _check(config: dict[str, Any]) -> None:
         raise InputError(f"config: mirror {mirror!r} is not a folder: correct `mirror=` or HTSR_MIRROR")
     known = models(config)
     needs = {"url": ("url", "sha256"), "file": ("file",), "torchvision": ("weights",), "trained": ()}
-    named = [name for key in ("series", "ensembles", "sweeps", "smoothing", "model_pairs") for name in config[key]]
+    groups = ("series", "ensembles", "sweeps", "smoothing", "model_pairs", "surfaces", "hessians", "solutions")
+    named = [name for key in groups for name in config[key]]
     for name in [*named, *known, config["dataset"]["name"]]:
         if not re.fullmatch(NAME, name):
             raise InputError(f"config: name {name!r}: use lower-case letters, digits and _ only")
     if not known:
         raise InputError("config: no models: choose series with models, as in `series=[digits_mlp]`")
-    of_jacobians = [f"{name}_jacobian" for name in config["jacobians"]]
+    of_jacobians = [f"{name}_{key[:-1]}" for key in ("jacobians", "hessians") for name in config[key]]
     spectra = Counter([*known, *config["ensembles"], *config["sweeps"], *config["networks"], *of_jacobians])
     for name, count in spectra.items():
         if count > 1:
@@ -760,6 +939,7 @@ def _check_derived(config: dict[str, Any], known: dict[str, Any]) -> None:
     config["shown_sweeps"] |= {
         part: None for part, name in config["shown_sweeps"].items() if part != "layer" and name not in config["sweeps"]
     }
+    _check_landscapes(config, {*known, *config["networks"]})
     measured = config["jacobians"]
     for name in [name for name in measured if name not in {*config["series"], *config["sweeps"]}]:
         config["left_out"].append(f"jacobians.{name} is left out: it is no chosen series or sweep")
@@ -781,8 +961,54 @@ def _check_derived(config: dict[str, Any], known: dict[str, Any]) -> None:
         config[key] = {name: config[key][name] for name, named in entries.items() if all(m in known for m in named)}
 
 
+def _check_landscapes(config: dict[str, Any], networks: set[str]) -> None:
+    """Surfaces, Hessians and pairs of networks that are not chosen stop the run.
+
+    `surface_networks` says which networks a set of surfaces needs (all), and whose trainings it follows (followed).
+    """
+    used = {}
+    for name, entry in config["surfaces"].items():
+        try:
+            surfaces = surfaces_of(SurfaceSet(**entry)).values()
+        except InputError as error:
+            raise InputError(f"config: surfaces.{name}: {error}") from error
+        if entry["tiles"] < 1:
+            raise InputError(f"config: surfaces.{name}: tiles is {entry['tiles']}: at least 1")
+        own = [network for s in surfaces for network in (*s.networks, s.other, s.third)]
+        followed = [network for s in surfaces if s.plane is Plane.pca for network in s.networks]
+        used[name] = {
+            "all": [network for network in dict.fromkeys(own) if network not in (None, "initial")],
+            "followed": list(dict.fromkeys(followed)),
+        }
+    config["surface_networks"] = used
+    named = {f"surfaces.{name}": entry["all"] for name, entry in used.items()}
+    named |= {f"hessians.{name}": entry["networks"] for name, entry in config["hessians"].items()}
+    named |= {f"solutions.{name}": pair for name, pair in config["solutions"].items()}
+    for place, own in named.items():
+        for network in own:
+            if network not in networks:
+                raise InputError(
+                    f"config: {place} names {network!r}, which is no model of the chosen series and no network of the "
+                    "chosen sweeps"
+                )
+    for name, pair in config["solutions"].items():
+        if len(pair) != 2:
+            raise InputError(f"config: solutions.{name} names {len(pair)} networks: it compares two")
+
+
 def _networks_of(config: dict[str, Any], sweep: str) -> list[str]:
     return [name for name, network in config["networks"].items() if network["sweep"] == sweep]
+
+
+def surfaces_of(entry: SurfaceSet) -> dict[str, Surface]:
+    """The surfaces of a set with complete settings. Raises InputError for an unknown key or a wrong type."""
+    found = {}
+    for name, own in entry.surfaces.items():
+        try:
+            found[name] = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Surface), entry.common, own))
+        except OmegaConfBaseException as error:
+            raise InputError(f"{name}: {one_line(error)}") from error
+    return found
 
 
 def as_overrides(node: dict[str, Any]) -> list[str]:

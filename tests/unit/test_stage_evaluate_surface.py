@@ -17,7 +17,7 @@ from htsr.landscape.grid import join
 from htsr.models.weights import write_weights
 from htsr.networks.train import evaluate, percent
 from htsr.networks.trained import examples, load_trained
-from htsr.stages import evaluate_surface, train_model
+from htsr.stages import collect_surfaces, evaluate_surface, train_model
 
 RESNET = {
     "network": {"name": "resnet", "width": 4, "depth": 8},
@@ -133,14 +133,22 @@ def test_the_tables(whole):
 
 def test_tiles_and_threads_join_to_the_same_bytes(given, whole, tmp_path):
     surfaces = {name: own for name, own in SURFACES.items() if name in ("plane", "lines", "three")}
-    tables = []
+    tables, files = [], {"points": [], "checkpoints": []}
     for tile in range(3):
-        paths = run(given, tmp_path, surfaces, tiles=3, tile=tile, threads=1 + tile % 2)
+        paths = run(given, tmp_path / str(tile), surfaces, tiles=3, tile=tile, threads=1 + tile % 2)
         tables.append(read_table(paths["points"]).to_dict("records"))
         assert not paths["summary"].read_text().strip()
+        for key, own in files.items():
+            own.append(str(paths[key]))
     expected = read_table(whole["points"])
     expected = expected[expected["surface"].isin(surfaces)].reset_index(drop=True)
     pd.testing.assert_frame_equal(pd.DataFrame(join(tables)), expected, check_exact=True)
+    made = {key: str(tmp_path / f"{key}.csv") for key in ("table", "places", "summary")}
+    collect_surfaces.main(OmegaConf.create(files | made))
+    pd.testing.assert_frame_equal(read_table(made["table"]), expected, check_exact=True)
+    summary = read_table(whole["summary"])
+    summary = summary[summary["surface"].isin(surfaces)].reset_index(drop=True)
+    pd.testing.assert_frame_equal(read_table(made["summary"]), summary, check_exact=True)
 
 
 def test_an_interrupted_job_goes_on_to_the_same_bytes(given, whole, tmp_path, monkeypatch, caplog):

@@ -73,6 +73,9 @@ wildcard_constraints:
     smoothing="|".join(cfg["smoothing"]) or "none",
     pair="|".join(cfg["model_pairs"]) or "none",
     jacobian="|".join(cfg["jacobians"]) or "none",
+    surfaces="|".join(cfg["surfaces"]) or "none",
+    hessians="|".join(cfg["hessians"]) or "none",
+    tile=r"\d+",
 
 
 def title(model):
@@ -385,7 +388,7 @@ def hydra_list(name):
 
 def input_overrides(wildcards, input):
     """Params function: named inputs as Hydra overrides, lists as Hydra lists; the code and what may be missing apart."""
-    apart = ("code", "measured")
+    apart = ("code", "measured", "directions")
     named = {name: files for name, files in input.items() if name not in apart}
     return [
         f"{name}={files}" if isinstance(files, str) else f"{name}=[{','.join(files)}]"
@@ -449,11 +452,12 @@ def layers_file(wildcards):
 
 
 def spectra_file(wildcards):
-    """Input function: the spectra of a model, a sweep or an ensemble, or of the Jacobians of a series or a sweep."""
+    """Input function: the spectra of a model, a sweep or an ensemble, of Jacobians or of Hessians."""
     name = wildcards.model
-    measured = name.removesuffix("_jacobian")
-    if measured != name and measured in cfg["jacobians"]:
-        return f"{RESULTS}/compute_jacobian/{measured}.safetensors"
+    for kind in ("jacobian", "hessian"):
+        measured = name.removesuffix(f"_{kind}")
+        if measured != name and measured in cfg[f"{kind}s"]:
+            return f"{RESULTS}/compute_{kind}/{measured}.safetensors"
     made_by = "sample_ensemble" if name in cfg["ensembles"] else "compute_esd"
     return f"{RESULTS}/{made_by}/{name}.safetensors"
 
@@ -501,14 +505,112 @@ def states_of(network):
     return f"{RESULTS}/train_model/{network}_states.safetensors" if trained else None
 
 
+def history_of(network):
+    """The history of a network that is trained here; of others there is none."""
+    states = states_of(network)
+    return states.replace("_states.safetensors", ".csv") if states else None
+
+
+def of_networks_named(place, names):
+    """A file of each network, where all have it."""
+    found = [place(name) for name in names]
+    return found if all(found) else []
+
+
+def surface_networks(which, place):
+    """Input function: files of the networks of a set of surfaces, of all or of those that are followed in training."""
+    return lambda wildcards: of_networks_named(
+        place, cfg["surface_networks"][wildcards.surfaces][which]
+    )
+
+
+def surface_overrides(which, *keys):
+    """Params function: name, networks and settings of a set of surfaces as Hydra overrides."""
+
+    def overrides(wildcards):
+        name = wildcards.surfaces
+        known = {
+            "name": name,
+            "names": cfg["surface_networks"][name][which],
+            "set": cfg["surfaces"][name],
+        }
+        return as_overrides({key: known[key] for key in keys})
+
+    return overrides
+
+
+def followed_directions(wildcards):
+    """Input function: the principal directions of trainings that a set of surfaces is drawn over, if any."""
+    name = wildcards.surfaces
+    file = f"{RESULTS}/project_trajectory/{name}.safetensors"
+    return file if cfg["surface_networks"][name]["followed"] else []
+
+
+def directions_override(wildcards, input):
+    """Params function: principal directions of trainings, where they are an input, as a Hydra override."""
+    return f"directions={input.directions}" if input.directions else []
+
+
+def surface_resume(wildcards):
+    """Params function: where the state of an interrupted measurement is kept, as a Hydra override."""
+    name = f"{wildcards.surfaces}_{wildcards.tile}_resume.safetensors"
+    return as_overrides({"resume": f"{RESULTS}/evaluate_surface/{name}"})
+
+
+def of_tiles(ending):
+    """One file for each tile of each set of surfaces."""
+    return [
+        f"{RESULTS}/evaluate_surface/{name}_{tile}{ending}.csv"
+        for name, entry in cfg["surfaces"].items()
+        for tile in range(entry["tiles"])
+    ]
+
+
+def hessian_networks(place):
+    """Input function: files of the networks of a set of Hessians."""
+    return lambda wildcards: of_networks_named(
+        place, cfg["hessians"][wildcards.hessians]["networks"]
+    )
+
+
+def hessian_overrides(wildcards):
+    """Params function: name, networks and settings of a set of Hessians as Hydra overrides."""
+    entry = cfg["hessians"][wildcards.hessians]
+    return as_overrides(
+        {"name": wildcards.hessians, "names": entry["networks"], "set": entry}
+    )
+
+
+def solution_networks():
+    """The networks of the compared pairs, each once."""
+    return list(
+        dict.fromkeys(name for pair in cfg["solutions"].values() for name in pair)
+    )
+
+
+def solution_overrides(wildcards):
+    """Params function: the compared pairs of networks as Hydra overrides."""
+    return as_overrides(
+        {"name": "pairs", "pairs": cfg["solutions"], "names": solution_networks()}
+    )
+
+
+def of_landscapes():
+    """What the experiment measures of loss landscapes."""
+    hessians = [
+        f"{RESULTS}/measure_layers/{name}_hessian.csv" for name in cfg["hessians"]
+    ]
+    surfaces = [f"{RESULTS}/collect_surfaces/summary.csv"] if cfg["surfaces"] else []
+    pairs = [f"{RESULTS}/compare_solutions/pairs.csv"] if cfg["solutions"] else []
+    return surfaces + hessians + pairs
+
+
 def of_jacobians(place):
     """Input function: a file of each network whose Jacobians are measured, where all have it."""
 
-    def files(wildcards):
-        found = [place(name) for name in networks_measured(wildcards.jacobian)]
-        return found if all(found) else []
-
-    return files
+    return lambda wildcards: of_networks_named(
+        place, networks_measured(wildcards.jacobian)
+    )
 
 
 def jacobian_overrides(wildcards):

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from omegaconf import MISSING
 
-from htsr.config import Part
+from htsr.config import CompareSolutions
 from htsr.errors import InputError
 from htsr.files import write_table
 from htsr.landscape.similarity import functional_similarity, outputs, weight_similarity
@@ -27,19 +27,6 @@ from htsr.spectra.permutation import generator
 from htsr.stage import stage
 
 log = logging.getLogger("htsr.compare_solutions")
-
-
-@dataclass
-class CompareSolutions:
-    """part, examples: images that outputs are compared on, all where there are fewer. resamples: random halves of them.
-    level: of the intervals."""
-
-    part: Part = Part.test
-    examples: int = 512
-    resamples: int = 100
-    level: float = 0.95
-    threads: int = 1
-    seed: int = 0
 
 
 @dataclass

@@ -27,7 +27,7 @@ import torch
 from omegaconf import MISSING
 from torch import nn
 
-from htsr.config import Part, States
+from htsr.config import ComputeHessian, HessianSet, States
 from htsr.errors import InputError
 from htsr.files import Arrays, write_arrays, write_table
 from htsr.landscape import hessian
@@ -46,68 +46,6 @@ log = logging.getLogger("htsr.compute_hessian")
 
 _FLOAT32 = 1e-7
 """Relative rounding of the entries of a Gram matrix of float32 rows."""
-
-
-@dataclass
-class HessianPlane:
-    """A plane of two random directions, as in evaluate_surface. examples: 0 for those of the set. tolerance: as that of
-    ComputeHessian; it bounds the error of the drawn ratio."""
-
-    networks: list[str] = field(default_factory=list)
-    points: list[int] = field(default_factory=lambda: [9, 9])
-    low: float = -1.0
-    high: float = 1.0
-    normalization: str = "filter"
-    batch_norm: str = "frozen"
-    directions_seed: int = 0
-    examples: int = 0
-    tolerance: float = 3e-3
-
-
-@dataclass
-class HessianSet:
-    """Networks whose Hessians are measured in one job, and what is measured.
-
-    part, examples: images the loss is a mean of, as many of each class as can be, all where there are fewer. layers:
-    each layer's block too.
-    highest: eigenvalues that are listed. density: by stochastic Lanczos quadrature. gauss_newton: examples of the exact
-    spectrum of the Gauss-Newton matrix, 0 for none. exact: largest number of parameters of a Hessian (a layer's or all)
-    whose eigenvalues are all computed, 0 for none. scales: steps of second differences, none for no curvature.
-    directions: random ones, of which that is a mean.
-    """
-
-    title: str = MISSING
-    networks: list[str] = field(default_factory=list)
-    states: States = States.final
-    part: Part = Part.train
-    examples: int = 512
-    layers: bool = False
-    highest: int = 5
-    density: bool = False
-    gauss_newton: int = 0
-    exact: int = 0
-    scales: list[float] = field(default_factory=list)
-    directions: int = 10
-    plane: HessianPlane = field(default_factory=HessianPlane)
-
-
-@dataclass
-class ComputeHessian:
-    """tolerance: bound of an eigenvalue, relative to the largest, at which a Lanczos run may end. max_steps: of a run.
-
-    trace_probes, density_probes: random vectors. density_steps: products for each of the latter. chunk: images of one
-    pass. memory_gb: of kept graphs (`htsr.landscape.hessian.hessian_product`). seed: of examples and random vectors.
-    """
-
-    tolerance: float = 1e-3
-    max_steps: int = 200
-    trace_probes: int = 20
-    density_probes: int = 6
-    density_steps: int = 40
-    chunk: int = 128
-    memory_gb: float = 4.0
-    threads: int = 1
-    seed: int = 0
 
 
 @dataclass

@@ -28,22 +28,20 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from enum import Enum
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from omegaconf import MISSING, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf import MISSING
 from torch import Tensor
 
-from htsr.config import one_line
+from htsr.config import EvaluateSurface, Plane, Surface, SurfaceSet, surfaces_of
 from htsr.errors import InputError
 from htsr.files import Arrays, write_arrays, write_table
 from htsr.landscape.convexity import summarize
 from htsr.landscape.directions import bezier, combined, difference, moved, norm, plane_through, random_direction
-from htsr.landscape.grid import BEND, explore, lattice
+from htsr.landscape.grid import explore, lattice
 from htsr.landscape.paths import bezier_control, curve
 from htsr.landscape.surface import Loss, evaluator
 from htsr.landscape.trajectory import project
@@ -67,81 +65,6 @@ _SHAPES = {
     "bezier": (["other"], (1,)),
     "through": (["other", "third"], (2,)),
 }
-
-
-class Plane(Enum):
-    """What a surface lies along."""
-
-    random = "random"
-    interpolation = "interpolation"
-    through = "through"
-    pca = "pca"
-    bezier = "bezier"
-
-
-class DirectionNormalization(Enum):
-    """Scale of random directions: by the norm of every filter, of every layer, or none."""
-
-    filter = "filter"
-    layer = "layer"
-    none = "none"
-
-
-class BatchNorm(Enum):
-    """Statistics of batch norm on a surface: those of the state, or estimated anew at every point."""
-
-    frozen = "frozen"
-    recalibrated = "recalibrated"
-
-
-@dataclass
-class Surface:
-    """One kind of surface, measured for each of `networks`.
-
-    other, third: networks by name, or `initial` for the network's own initial weights. points: of each of one or two
-    dimensions. low, high: of both axes. refine: how often cells are halved at most. directions_seeds: of random
-    directions, a surface each; of other planes the first one counts (bezier: of the training). train_examples,
-    test_examples: images whose loss is measured, 0 for none of them.
-    """
-
-    networks: list[str] = field(default_factory=list)
-    other: str | None = None
-    third: str | None = None
-    plane: Plane = Plane.random
-    normalization: DirectionNormalization = DirectionNormalization.filter
-    batch_norm: BatchNorm = BatchNorm.frozen
-    points: list[int] = field(default_factory=lambda: [21, 21])
-    low: float = -1.0
-    high: float = 1.0
-    refine: int = 0
-    directions_seeds: list[int] = field(default_factory=lambda: [0])
-    train_examples: int = 512
-    test_examples: int = 0
-
-
-@dataclass
-class SurfaceSet:
-    """Surfaces by name, each with the settings of `common` and its own on top, measured in `tiles` jobs."""
-
-    title: str = MISSING
-    common: dict[str, Any] = field(default_factory=dict)
-    surfaces: dict[str, dict[str, Any]] = field(default_factory=dict)
-    tiles: int = 1
-
-
-@dataclass
-class EvaluateSurface:
-    """bend: share of the range of losses beyond which a second difference refines. curve_*: training of a bezier curve.
-
-    threads: that evaluate side by side. seed: of the examples.
-    """
-
-    bend: float = BEND
-    curve_steps: int = 300
-    curve_batch_size: int = 128
-    curve_learning_rate: float = 0.02
-    threads: int = 1
-    seed: int = 0
 
 
 @dataclass
@@ -189,17 +112,6 @@ def main(job: EvaluateSurfaceJob) -> None:
     write_table(job.summary, summarize(points) if job.set.tiles == 1 else [])
     if job.resume:
         Path(job.resume).unlink(missing_ok=True)
-
-
-def surfaces_of(entry: SurfaceSet) -> dict[str, Surface]:
-    """The surfaces of a set with complete settings. Raises InputError for an unknown key or a wrong type."""
-    found = {}
-    for name, own in entry.surfaces.items():
-        try:
-            found[name] = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Surface), entry.common, own))
-        except OmegaConfBaseException as error:
-            raise InputError(f"{name}: {one_line(error)}") from error
-    return found
 
 
 def check(job: EvaluateSurfaceJob, surfaces: Mapping[str, Surface]) -> None:

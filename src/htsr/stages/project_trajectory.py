@@ -15,12 +15,12 @@ Every kept epoch counts as one step, whatever the number of epochs between two o
 
 import logging
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import Any
 
 import numpy as np
 from omegaconf import MISSING
 
+from htsr.config import ProjectTrajectory
 from htsr.errors import InputError
 from htsr.files import Arrays, read_table, write_arrays, write_table
 from htsr.landscape.trajectory import components, project, step_lengths, walk_limit, walk_null
@@ -31,27 +31,6 @@ log = logging.getLogger("htsr.project_trajectory")
 
 _BUFFERS = ("running_mean", "running_var")
 _TOLD = ("loss", "train_accuracy", "test_loss", "test_accuracy", "learning_rate")
-
-
-class Include(Enum):
-    """What a state is: its weights of two or more dimensions, all parameters, or running statistics as well."""
-
-    weights = "weights"
-    parameters = "parameters"
-    state = "state"
-
-
-@dataclass
-class ProjectTrajectory:
-    """centred: the mean of the states is subtracted instead of the last one. components: whose explained variance is
-    listed. samples: random walks of the null. level: of its interval."""
-
-    include: Include = Include.weights
-    centred: bool = False
-    components: int = 10
-    samples: int = 999
-    level: float = 0.95
-    seed: int = 0
 
 
 @dataclass
