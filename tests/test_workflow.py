@@ -181,6 +181,12 @@ def test_a_new_seed_trains_its_networks_alone(edited):
     assert not planned.keys() & {"extract_layers", "plot_batch_size", "plot_esd", "collect_metrics"}
 
 
+def test_networks_that_are_trained_together_are_one_job(edited):
+    planned = would_run(edited, [*SMOKE, "sweeps={smoke_plane: {train: {momentum: 0.8}}}"])
+    assert planned.keys() >= {"train_model_smoke_plane_0", "train_model_smoke_plane_1"}
+    assert "train_model" not in planned and planned["collect_sweep"] == {"smoke_plane"}
+
+
 def test_a_diverged_training_does_not_stop_its_sweep(edited):
     sweep = "sweeps={smoke_regularization: {over: {regularizer: {rash: {learning_rate: 1000000.0}}}}}"
     goal = "results/smoke/collect_sweep/smoke_regularization_networks.csv"

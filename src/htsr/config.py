@@ -524,13 +524,15 @@ class Sweep:
     """Trainings on a grid: every combination of the values in `over`, with every seed.
 
     over: an axis is a setting of train_model (`batch_size`, `network.width`) with a list of values, or a name of its
-    own with a mapping from labels to settings. What is trained is named <sweep>_<labels>_s<seed>.
+    own with a mapping from labels to settings. What is trained is named <sweep>_<labels>_s<seed>. together: number of
+    networks that one job trains, one after the other; more than one where a training takes seconds.
     """
 
     title: str = MISSING
     train: dict[str, Any] = field(default_factory=dict)
     over: dict[str, Any] = field(default_factory=dict)
     seeds: list[int] = field(default_factory=lambda: [0])
+    together: int = 1
 
 
 @dataclass
@@ -913,6 +915,9 @@ def _check(config: dict[str, Any]) -> None:
             raise InputError(f"config: claims of two papers are named {name!r}: rename one")
     if "self_regularization" in config["papers"] and not config["ensembles"]:
         raise InputError("config: the paper self_regularization needs ensembles of random matrices: choose `ensembles`")
+    for name, sweep in config["sweeps"].items():
+        if sweep["together"] < 1:
+            raise InputError(f"config: sweep {name!r}: together is {sweep['together']}: at least 1")
     _check_derived(config, known)
     for paper in ("funneled_landscapes", "jacobian_correlation"):
         if paper in config["papers"] and not config["jacobians"]:

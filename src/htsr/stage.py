@@ -4,11 +4,14 @@
 def main(job: FitPowerLawJob) -> None: ...
 
 python -m htsr.stages.fit_power_law esd=in.safetensors fits=out.csv bootstrap=0
+
+Several jobs run one after the other in one process, `--` between their settings.
 """
 
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import groupby
 
 import hydra
 from hydra._internal.hydra import Hydra
@@ -34,6 +37,11 @@ _HYDRA = {
 Hydra.get_mode = lambda *_, **__: None
 
 
+def split(words: Sequence[str]) -> list[list[str]]:
+    """The words of each job, which `--` parts."""
+    return [list(group) for bar, group in groupby(words, lambda word: word == "--") if not bar] or [[]]
+
+
 def stage(schema: type) -> Callable[[Callable], Callable]:
     """Decorate main(job: schema): `python -m htsr.stages.NAME key=value ...` runs it, `--help` shows its settings.
 
@@ -49,7 +57,7 @@ def stage(schema: type) -> Callable[[Callable], Callable]:
 
         # A search path without folders, lest Hydra take the keys `models` or `figures` for config groups.
         @hydra.main(version_base="1.3", config_path="pkg://htsr.stages", config_name=schema.__name__)
-        def main(config):
+        def one(config):
             logging.basicConfig(
                 level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
             )
@@ -60,6 +68,14 @@ def stage(schema: type) -> Callable[[Callable], Callable]:
                 function(job)
             except (InputError, OmegaConfBaseException) as error:
                 sys.exit(f"error: {one_line(error)}")
+
+        def main(config=None) -> None:
+            if config is not None:  # called with settings, from Python
+                return one(config)
+            program, *words = sys.argv
+            for own in split(words):
+                sys.argv = [program, *own]
+                one()
 
         return main
 

@@ -29,6 +29,14 @@ for paper in cfg["papers"]:
 
 MODELS = models(cfg)
 NETWORKS = cfg["networks"]
+# Networks of a sweep that one job trains together.
+TOGETHER = {
+    f"{sweep}_{i // entry['together']}": list(networks)[i : i + entry["together"]]
+    for sweep, entry in cfg["sweeps"].items()
+    for networks in [[name for name in NETWORKS if NETWORKS[name]["sweep"] == sweep]]
+    for i in range(0, len(networks), entry["together"])
+    if entry["together"] > 1
+}
 RESULTS = "results/" + "-".join(
     [cfg["experiment"]] + [c for c in [cfg["conventions"]] if c != "default"]
 )
@@ -102,15 +110,50 @@ def training(name):
 
 
 def training_overrides(wildcards):
-    """Params function: the settings of one training as Hydra overrides."""
-    return as_overrides({"name": wildcards.model, **training(wildcards.model)})
+    """Params function: settings, data and state of one training, which a later job goes on from, as Hydra overrides."""
+    return _training_overrides(wildcards.model)
 
 
-def resume_override(wildcards):
-    """Params function: where the state of an interrupted training is kept, as a Hydra override."""
+def _training_overrides(name):
+    settings, start = training(name), training(name)["start_from"]
+    resume = f"{RESULTS}/train_model/{name}_resume.safetensors"
     return as_overrides(
-        {"resume": f"{RESULTS}/train_model/{wildcards.model}_resume.safetensors"}
+        {"name": name, **settings, "dataset": seen_dataset(), "resume": resume}
+        | ({"start": weights(start)} if start else {})
     )
+
+
+def trainings_together(names):
+    """Params function: the overrides of several trainings with their files, `--` between them."""
+
+    def overrides(wildcards):
+        each = [
+            [
+                *_training_overrides(name),
+                *as_overrides({"images": IMAGES, **trained_files(name)}),
+            ]
+            for name in names
+        ]
+        return [word for one in each for word in ("--", *one)][1:]
+
+    return overrides
+
+
+def trained_alone():
+    """What has a training job of its own."""
+    shared = {name for names in TOGETHER.values() for name in names}
+    models = [name for name, model in MODELS.items() if model["source"] == "trained"]
+    return [*models, *(name for name in NETWORKS if name not in shared)]
+
+
+def trained_files(name):
+    """What a training writes."""
+    place = f"{RESULTS}/train_model/{name}"
+    return {
+        "weights": f"{place}.safetensors",
+        "states": f"{place}_states.safetensors",
+        "history": f"{place}.csv",
+    }
 
 
 def training_threads(wildcards):
@@ -123,10 +166,9 @@ def dataset_overrides(*keys):
     return lambda wildcards: as_overrides({key: cfg["dataset"][key] for key in keys})
 
 
-def trained_dataset(wildcards):
-    """Params function: what networks see of the data set, as a Hydra override."""
-    seen = {key: value for key, value in cfg["dataset"].items() if key != "source"}
-    return as_overrides({"dataset": seen})
+def seen_dataset():
+    """What networks see of the data set."""
+    return {key: value for key, value in cfg["dataset"].items() if key != "source"}
 
 
 def dataset_files(wildcards):
@@ -287,7 +329,7 @@ def smoothing_overrides(wildcards):
     known = {"name": wildcards.smoothing, **entry}
     if train:
         known |= {key: train[key] for key in ("network", "train_fraction", "crop")}
-    return as_overrides(known) + (trained_dataset(wildcards) if train else [])
+    return as_overrides(known | ({"dataset": seen_dataset()} if train else {}))
 
 
 def spike_level(wildcards):
@@ -361,11 +403,6 @@ def shown_titles(wildcards):
     return as_overrides({"names": [title(model) for model in shown_models()]})
 
 
-def start_override(wildcards, input):
-    """Params function: where a training starts, as a Hydra override."""
-    return f"start={input.start}" if input.start else []
-
-
 def images_override(wildcards, input):
     """Params function: the images of the data set, where they are an input, as a Hydra override."""
     return f"images={input.images}" if input.images else []
@@ -424,10 +461,10 @@ def model_file(wildcards):
     return MODELS[wildcards.model]["file"] or []
 
 
-def start_weights(wildcards):
-    """Input function: the weights that a training starts from, if any."""
-    start = training(wildcards.model)["start_from"]
-    return weights(start) if start else []
+def start_weights(*names):
+    """The weights that trainings start from, if any."""
+    starts = [training(name)["start_from"] for name in names]
+    return sorted({weights(start) for start in starts if start})
 
 
 def settings_of_spectra(stage):

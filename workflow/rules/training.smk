@@ -30,7 +30,7 @@ rule train_model:
     input:
         code=code("train_model"),
         images=IMAGES,
-        start=start_weights,
+        start=lambda wildcards: start_weights(wildcards.model),
     output:
         weights="<results>/train_model/{model}.safetensors",
         states="<results>/train_model/{model}_states.safetensors",
@@ -39,6 +39,8 @@ rule train_model:
         "<logs>/train_model/{model}.log",
     benchmark:
         "<benchmarks>/train_model/{model}.tsv"
+    wildcard_constraints:
+        model="|".join(trained_alone()) or "none",
     conda:
         "../../environment.yml"
     threads: training_threads
@@ -47,14 +49,38 @@ rule train_model:
         runtime=120,
     params:
         settings=training_overrides,
-        dataset=trained_dataset,
-        start=start_override,
-        resume=resume_override,
     shell:
         """
-        python -m htsr.stages.train_model {params.settings:q} {params.dataset:q} {params.start:q} {params.resume:q} \
-            images={input.images} weights={output.weights} states={output.states} history={output.history} >{log} 2>&1
+        python -m htsr.stages.train_model {params.settings:q} images={input.images} \
+            weights={output.weights} states={output.states} history={output.history} >{log} 2>&1
         """
+
+
+for batch, names in TOGETHER.items():
+
+    rule:
+        name:
+            f"train_model_{batch}"
+        input:
+            code=code("train_model"),
+            images=IMAGES,
+            start=start_weights(*names),
+        output:
+            [file for name in names for file in trained_files(name).values()],
+        log:
+            f"<logs>/train_model/{batch}.log",
+        benchmark:
+            f"<benchmarks>/train_model/{batch}.tsv"
+        conda:
+            "../../environment.yml"
+        threads: max(training(name)["threads"] for name in names)
+        resources:
+            mem_mb=4000,
+            runtime=120,
+        params:
+            trainings=trainings_together(names),
+        shell:
+            "python -m htsr.stages.train_model {params.trainings:q} >{log} 2>&1"
 
 
 rule extract_sweep:
