@@ -87,9 +87,15 @@ def test_overrides_come_back_unchanged(root):
         ("ensembles={mine: {parts: {p: {law: gaussian, shape: [[4, 4]]}}}}", "shape"),
         ("ensembles={mlp_w64_d3: {parts: {}}}", "'mlp_w64_d3' names two of models"),
         ("ensembles=[]", "needs ensembles"),
-        ("surfaces={mine: {title: t, surfaces: {one: {networks: [nobody]}}}}", "surfaces.mine names 'nobody'"),
+        (
+            "surfaces={mine: {title: t, surfaces: {one: {networks: [digits_labels_2]}}}}",
+            "surfaces.mine.one names 'digits_labels_2': the sweep digits_labels has digits_labels_0p0_s0",
+        ),
         ("surfaces={mine: {title: t, surfaces: {one: {point: [5]}}}}", "surfaces.mine: one: Key 'point' not in"),
-        ("hessians={mine: {title: t, networks: [nobody]}}", "hessians.mine names 'nobody'"),
+        (
+            "hessians={mine: {title: t, networks: [digits_labels_2]}}",
+            "hessians.mine names 'digits_labels_2': the sweep",
+        ),
         ("solutions={mine: [mlp_w64_d3]}", "solutions.mine names 1 networks"),
         ("jacobians={digits_mlp: {details: [nobody]}}", "jacobians.digits_mlp.details names 'nobody'"),
         ("compute_jacobian={part: both}", "compute_jacobian"),
@@ -144,3 +150,18 @@ def test_the_installed_packages_are_the_pins(root):
 
     pinned = pins(root)
     assert {name: version(name).split("+")[0] for name in pinned} == pinned
+
+
+def test_surfaces_of_networks_that_are_not_chosen_are_left_out(root):
+    config = load(root / "config", ["experiment=smoke", "sweeps=[]"])
+    kept = config["surfaces"]["smoke_surfaces"]["surfaces"]
+    assert list(kept) == ["plane"] and config["hessians"] == config["solutions"] == {}
+    told = " ".join(config["left_out"])
+    for place in ("surfaces.smoke_surfaces.path", "hessians.smoke_hessians", "solutions.labels"):
+        assert f"{place} is left out for 'smoke_plane_0p0_4_s0'" in told
+
+
+def test_a_surface_stands_in_one_set(root):
+    twin = "++surfaces={twin: {title: t, surfaces: {plane: {networks: [smoke_dense]}}}}"
+    with pytest.raises(InputError, match="surface 'plane' stands in 'smoke_surfaces' and 'twin'"):
+        load(root / "config", ["experiment=smoke", twin])

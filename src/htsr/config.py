@@ -967,38 +967,57 @@ def _check_derived(config: dict[str, Any], known: dict[str, Any]) -> None:
 
 
 def _check_landscapes(config: dict[str, Any], networks: set[str]) -> None:
-    """Surfaces, Hessians and pairs of networks that are not chosen stop the run.
+    """Leaves out surfaces, Hessians and pairs of networks that are not chosen, and `left_out` says so.
 
     `surface_networks` says which networks a set of surfaces needs (all), and whose trainings it follows (followed).
     """
-    used = {}
-    for name, entry in config["surfaces"].items():
-        try:
-            surfaces = surfaces_of(SurfaceSet(**entry)).values()
-        except InputError as error:
-            raise InputError(f"config: surfaces.{name}: {error}") from error
+
+    def chosen(place: str, names: list[str]) -> list[str]:
+        unknown = [name for name in names if name not in networks]
+        for name in unknown:
+            sweep = next((sweep for sweep in config["sweeps"] if name.startswith(f"{sweep}_")), None)
+            if sweep:
+                own = ", ".join(_networks_of(config, sweep))
+                raise InputError(f"config: {place} names {name!r}: the sweep {sweep} has {own}")
+        config["left_out"] += [f"{place} is left out for {name!r}: it is not chosen" for name in unknown]
+        return [name for name in names if name in networks]
+
+    home = {}
+    config["surface_networks"] = {}
+    for name, entry in list(config["surfaces"].items()):
         if entry["tiles"] < 1:
             raise InputError(f"config: surfaces.{name}: tiles is {entry['tiles']}: at least 1")
-        own = [network for s in surfaces for network in (*s.networks, s.other, s.third)]
-        followed = [network for s in surfaces if s.plane is Plane.pca for network in s.networks]
-        used[name] = {
-            "all": [network for network in dict.fromkeys(own) if network not in (None, "initial")],
-            "followed": list(dict.fromkeys(followed)),
-        }
-    config["surface_networks"] = used
-    named = {f"surfaces.{name}": entry["all"] for name, entry in used.items()}
-    named |= {f"hessians.{name}": entry["networks"] for name, entry in config["hessians"].items()}
-    named |= {f"solutions.{name}": pair for name, pair in config["solutions"].items()}
-    for place, own in named.items():
-        for network in own:
-            if network not in networks:
-                raise InputError(
-                    f"config: {place} names {network!r}, which is no model of the chosen series and no network of the "
-                    "chosen sweeps"
-                )
-    for name, pair in config["solutions"].items():
+        try:
+            surfaces = surfaces_of(SurfaceSet(**entry))
+        except InputError as error:
+            raise InputError(f"config: surfaces.{name}: {error}") from error
+        needed, followed = [], []
+        for key, surface in surfaces.items():
+            if home.setdefault(key, name) != name:
+                raise InputError(f"config: surface {key!r} stands in {home[key]!r} and {name!r}: rename one")
+            others = [other for other in (surface.other, surface.third) if other not in (None, "initial")]
+            own = chosen(f"surfaces.{name}.{key}", surface.networks)
+            if len(chosen(f"surfaces.{name}.{key}", others)) < len(others) or not own:
+                del entry["surfaces"][key]
+                continue
+            entry["surfaces"][key] = entry["surfaces"][key] | {"networks": own}
+            needed += [*own, *others]
+            followed += own if surface.plane is Plane.pca else []
+        if entry["surfaces"]:
+            used = {"all": list(dict.fromkeys(needed)), "followed": list(dict.fromkeys(followed))}
+            config["surface_networks"][name] = used
+        else:
+            del config["surfaces"][name]
+    for name, entry in list(config["hessians"].items()):
+        for part in (entry, entry["plane"]):
+            part["networks"] = chosen(f"hessians.{name}", part["networks"])
+        if not entry["networks"]:
+            del config["hessians"][name]
+    for name, pair in list(config["solutions"].items()):
         if len(pair) != 2:
             raise InputError(f"config: solutions.{name} names {len(pair)} networks: it compares two")
+        if len(chosen(f"solutions.{name}", pair)) < 2:
+            del config["solutions"][name]
 
 
 def _networks_of(config: dict[str, Any], sweep: str) -> list[str]:
