@@ -100,6 +100,14 @@ def test_tiles_join_to_the_whole(tiles):
                 join(wrong)
 
 
+def test_a_surface_that_is_refined_in_part_joins():
+    names = {"surface": "s", "network": "n", "seed": 0}
+    rows = [names | row for row in surface(lambda a, b: abs(a - 0.3) + b, [9, 5], refine=2, share=0.02)]
+    assert sorted(map(str, join([rows]))) == sorted(map(str, rows))
+    with pytest.raises(InputError, match="each once"):
+        join([[*rows, rows[-1]]])
+
+
 def test_tiles_are_not_refined():
     with pytest.raises(InputError, match="set tiles to 1"):
         surface(lambda a, b: a, [5, 5], refine=1, tiles=2)

@@ -140,14 +140,16 @@ def join(tables: Iterable[Iterable[Mapping[str, Any]]]) -> list[Mapping[str, Any
     """The rows of all tiles, one table each, in any order, as one job would have measured them.
 
     Rows of one surface have the same values in the columns of `SURFACE`; surfaces come in the order of the first table.
-    Raises InputError where they are not every point of a grid once.
+    Raises InputError where those of level 0 are not every point of a grid, or where a point stands there twice.
     """
     surfaces: dict[tuple, list[Mapping[str, Any]]] = {}
     for row in chain.from_iterable(tables):
         surfaces.setdefault(tuple(row[column] for column in SURFACE), []).append(row)
     for key, rows in surfaces.items():
         rows.sort(key=lambda row: (row["a"], row["b"]))
-        grid = product(sorted({row["a"] for row in rows}), sorted({row["b"] for row in rows}))
-        if [(row["a"], row["b"]) for row in rows] != list(grid):
+        points = [(row["a"], row["b"]) for row in rows]
+        coarse = [point for point, row in zip(points, rows, strict=True) if row["level"] == 0]
+        grid = product(sorted({a for a, _ in coarse}), sorted({b for _, b in coarse}))
+        if coarse != list(grid) or len(set(points)) < len(points):
             raise InputError(f"surface {key}: its points are not those of a grid: are all tiles there, each once?")
     return list(chain.from_iterable(surfaces.values()))
