@@ -342,7 +342,9 @@ class ComputeJacobian:
     """examples: number of images, as many of each class as can be. nulls: matrices of the same row norms with random
     directions. vectors: leading singular vectors that are kept, steps: lengths of the moves along them, in units of the
     images' root mean square norm. parameters: examples of the Jacobian by parameters, 0 for none. double: forward and
-    backward passes in double precision.
+    backward passes in double precision. exact: examples up to which small eigenvalues have relative accuracy; dense:
+    rows or columns up to which a matrix is formed; sketch: rank of what takes its place beyond, with `probes` random
+    vectors and `lanczos_steps` of the quadrature (methods of `htsr.stages.compute_jacobian`).
     """
 
     part: Part = Part.test
@@ -352,6 +354,11 @@ class ComputeJacobian:
     steps: list[float] = field(default_factory=lambda: [-1.0, -0.5, -0.25, 0.0, 0.25, 0.5, 1.0])
     parameters: int = 0
     double: bool = False
+    exact: int = 2000
+    dense: int = 10000
+    sketch: int = 200
+    probes: int = 5
+    lanczos_steps: int = 50
     threads: int = 1
     seed: int = 0
 
@@ -565,7 +572,7 @@ class Jacobian:
 
 @dataclass
 class Surface:
-    """One kind of surface, measured for each of `networks`.
+    """One kind of surface, measured for each of `networks`; a series or a sweep there stands for all of its own.
 
     other, third: networks by name, or `initial` for the network's own initial weights. points: of each of one or two
     dimensions. low, high: of both axes. refine: how often cells are halved at most. directions_seeds: of random
@@ -616,7 +623,8 @@ class HessianPlane:
 
 @dataclass
 class HessianSet:
-    """Networks whose Hessians are measured in one job, and what is measured.
+    """Networks whose Hessians are measured in one job (a series or a sweep stands for all of its own), and what is
+    measured.
 
     part, examples: images the loss is a mean of, as many of each class as can be, all where there are fewer. layers:
     each layer's block too.
@@ -919,6 +927,10 @@ def _check(config: dict[str, Any]) -> None:
         if sweep["together"] < 1:
             raise InputError(f"config: sweep {name!r}: together is {sweep['together']}: at least 1")
     _check_derived(config, known)
+    if "loss_landscapes" in config["papers"] and not (config["surfaces"] or config["hessians"]):
+        raise InputError(
+            "config: the paper loss_landscapes needs loss surfaces or Hessians: choose `surfaces` or `hessians`"
+        )
     for paper in ("funneled_landscapes", "jacobian_correlation"):
         if paper in config["papers"] and not config["jacobians"]:
             raise InputError(f"config: the paper {paper} needs networks whose Jacobians are measured: set `jacobians`")
@@ -969,10 +981,15 @@ def _check_derived(config: dict[str, Any], known: dict[str, Any]) -> None:
 def _check_landscapes(config: dict[str, Any], networks: set[str]) -> None:
     """Leaves out surfaces, Hessians and pairs of networks that are not chosen, and `left_out` says so.
 
-    `surface_networks` says which networks a set of surfaces needs (all), and whose trainings it follows (followed).
+    A series or a sweep among `networks` becomes all of its networks. `surface_networks` says which networks a set of
+    surfaces needs (all), and whose trainings it follows (followed).
     """
 
+    groups = {series: list(entry["models"]) for series, entry in config["series"].items()}
+    groups |= {sweep: _networks_of(config, sweep) for sweep in config["sweeps"]}
+
     def chosen(place: str, names: list[str]) -> list[str]:
+        names = list(dict.fromkeys(network for name in names for network in groups.get(name, [name])))
         unknown = [name for name in names if name not in networks]
         for name in unknown:
             sweep = next((sweep for sweep in config["sweeps"] if name.startswith(f"{sweep}_")), None)

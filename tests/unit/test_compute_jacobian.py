@@ -117,6 +117,88 @@ def test_table_of_all_jacobians(measured, tmp_path):
     assert of.loc["true", "jacobian_log_norm"] == pytest.approx(np.log10(final.loc["softmax", "norm"]))
 
 
+def spectra_of(files, state="true/final/"):
+    arrays = Arrays(files["esd"])
+    found = {s.name.removeprefix(state): s for s in from_arrays(arrays, arrays.header) if s.name.startswith(state)}
+    methods = {name.removeprefix(state): how for name, how in arrays.header["methods"].items()}
+    return found, methods, read_table(files["listing"]).set_index("prefix").loc[state.rstrip("/")]
+
+
+ESTIMATED = ["method", "known", "error", "largest_eigenvalue", "rank", "effective_rank"]  # or of another precision
+
+
+def alike(row, other, relative=1e-9):
+    numbers = row.drop([*ESTIMATED, "network", "state", "status", "part", "final"]).dropna().astype(float)
+    assert numbers.to_dict() == pytest.approx(other[numbers.index].astype(float).to_dict(), rel=relative)
+
+
+@pytest.fixture(scope="module")
+def alone(networks):
+    return {"true": networks["true"]}
+
+
+def test_eigenvalues_without_relative_accuracy(alone, digits, measured, tmp_path):
+    own, methods, row = spectra_of(measure(alone, digits, tmp_path, exact=59, details=[], epochs="final"))
+    exact, of_exact, of_row = spectra_of(measured)
+    assert (methods["softmax"]["method"], of_exact["softmax"]["method"]) == ("eigh", "jacobi")
+    assert row["method"] == "eigh" and row["known"] == 60 and row["error"] < 1e-13
+    for name in SPECTRA:
+        largest = exact[name].eigenvalues[-1]
+        np.testing.assert_allclose(own[name].eigenvalues, exact[name].eigenvalues, atol=1e-13 * largest, rtol=0)
+    alike(row, of_row, 1e-7)
+    assert row["rank"] == of_row["rank"]
+
+
+def test_more_examples_than_columns(alone, digits, tmp_path):
+    """All eigenvalues of X, 24 units x 10 classes, without M: as many as of M, from another matrix."""
+    settings = {"examples": 300, "details": ["true"], "epochs": "final", "nulls": 1}
+    formed, _, of_row = spectra_of(measure(alone, digits, tmp_path / "formed", **settings))
+    files = measure(alone, digits, tmp_path / "streamed", **settings, dense=299)
+    own, methods, row = spectra_of(files)
+    assert methods["softmax"] == methods["logit"] and methods["softmax"]["known"] == 300
+    for name in SPECTRA:
+        values = formed[name].eigenvalues
+        np.testing.assert_allclose(own[name].eigenvalues, values, atol=1e-12 * values[-1], rtol=0)
+        assert own[name].null.shape == formed[name].null.shape
+        if len(own[name].null):
+            assert own[name].null.sum() == pytest.approx(formed[name].null.sum())
+            assert own[name].null[0, -1] == pytest.approx(formed[name].null[0, -1], rel=0.1)
+    alike(row, of_row, 1e-6)
+    assert row["effective_rank"] == pytest.approx(of_row["effective_rank"]) and np.isnan(row["rank"])
+    details = [Arrays(str(tmp_path / name / "detail.safetensors")) for name in ("formed", "streamed")]
+    for key in ("correlation", "labels", "values", "shares"):
+        first, second = (detail[f"true/final/{key}"] for detail in details)
+        np.testing.assert_allclose(first, second, rtol=1e-5, atol=1e-6)
+
+
+def test_largest_eigenvalues_by_sketching(alone, digits, measured, tmp_path):
+    settings = {"dense": 59, "sketch": 25, "lanczos_steps": 20}
+    files = measure(alone, digits, tmp_path, **settings, epochs="final", details=[])
+    own, methods, row = spectra_of(files)
+    exact, _, of_row = spectra_of(measured)
+    assert row["method"] == "sketch" and row["status"] == "ok" and 10 < row["known"] <= 25
+    detail = Arrays(files["detail"])
+    for name in ("softmax", "centred", "correlation", "logit"):
+        assert own[name].status.endswith("largest of 60 eigenvalues are known, from a sketch")
+        assert len(own[name].eigenvalues) == 0
+        values, errors, places, low, high, stderr = (
+            detail[f"true/final/{name}_{key}"]
+            for key in ("values", "errors", "places", "above_low", "above_high", "above_stderr")
+        )
+        true = exact[name].eigenvalues[::-1]
+        missing = true[: len(values)] - values
+        assert methods[name]["known"] == len(values) > 3
+        assert (missing <= errors).all() and missing.min() > -1e-12 * true[0]
+        assert methods[name]["error"] == pytest.approx(errors.max() / values[0])
+        above = (true[:, None] > places).sum(axis=0)
+        assert (above >= low - 4 * stderr - 1e-6).all() and (above <= high + 4 * stderr + 1e-6).all()
+    for name in ("diagonal", "diagonal_x"):
+        np.testing.assert_allclose(own[name].eigenvalues, exact[name].eigenvalues, rtol=1e-9)
+    assert row["largest_eigenvalue"] == pytest.approx(of_row["largest_eigenvalue"], rel=1e-9)
+    assert row["effective_rank"] == pytest.approx(of_row["effective_rank"], rel=1e-3)  # from estimated squares
+    alike(row, of_row, 1e-3)
+
+
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
@@ -192,7 +274,9 @@ def test_alignment_and_blocks_of_known_matrices():
     assert np.isnan(structure.alignment(np.zeros((60, 60)), labels, 0).value)
     blocks = structure.block_means(np.where(same, 0.5, 0.1), labels)
     assert blocks == pytest.approx(np.full((3, 3), 0.1) + 0.4 * np.eye(3))
-    assert structure.within_and_between(np.where(same, 0.5, 0.1), labels)[:2] == pytest.approx((0.5, 0.1))
+    assert structure.within_and_between(structure.block_means(np.where(same, 0.5, 0.1), labels))[:2] == pytest.approx(
+        (0.5, 0.1)
+    )
 
 
 def test_vectors_against_classes():

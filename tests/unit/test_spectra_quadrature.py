@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from htsr.spectra.lanczos import NOT_FINITE, top
+from htsr.spectra.lanczos import INVARIANT, NOT_FINITE, lanczos_together, top
 from htsr.spectra.quadrature import cumulative, density, quadrature, trace, trace_of
 
 
@@ -137,6 +137,31 @@ def test_zero_operator_is_one_peak():
     rho = density(found)
     assert np.isfinite(rho.density).all()
     assert np.trapezoid(rho.density, rho.grid) == pytest.approx(1, abs=1e-3)
+
+
+def test_runs_side_by_side_are_the_same_runs():
+    values = spectrum()
+    alone, together = (
+        quadrature(
+            product, len(values), probes=3, steps=25, rng=np.random.default_rng(5), together=side_by_side,
+            deflated=known(values, 2),
+        )
+        for product, side_by_side in ((lambda v: values * v, False), (lambda v: values[:, None] * v, True))
+    )  # fmt: skip
+    for first, second in zip(alone, together, strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+def test_runs_side_by_side_that_end_at_different_steps():
+    """One start lies in an invariant subspace, one product is not finite."""
+    values, starts = spectrum(50), np.random.default_rng(0).standard_normal((3, 50))
+    starts[1, 3:] = 0
+    runs = lanczos_together(lambda v: values[:, None] * v, starts, 10)
+    assert [len(run.alpha) for run in runs] == [10, 3, 10]
+    assert [run.status for run in runs] == ["", INVARIANT, ""]
+    values[0], starts[0, 0], starts[2, 0] = np.nan, 1, 1
+    runs = lanczos_together(lambda v: values[:, None] * v, starts, 10)
+    assert {run.status for run in runs} == {NOT_FINITE}
 
 
 def test_hutchinson_within_its_error_and_without_scatter_for_diagonal_operators():

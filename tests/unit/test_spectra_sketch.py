@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from htsr.spectra.sketch import NOT_FINITE, brackets, range_sketch
+from htsr.spectra.sketch import NOT_FINITE, brackets, counts, largest, range_sketch
 
 
 def matrix(n, size, values, seed=0):
@@ -86,3 +86,47 @@ def test_spectral_bound_needs_tests():
     found = sketch(matrix(50, 50, SLOW[:50]), 10, tests=0)
     assert found.spectral == float("inf")
     assert (brackets(found)[1] == found.values**2 + found.residual2).all()
+
+
+HEAVY = np.sort(np.random.default_rng(3).pareto(1.0, 250))[::-1] + 0.01
+
+
+def top_of(a, seed=1, **options):
+    settings = {"rank": 40, "probes": 12, "steps": 30} | options
+    return largest(lambda i, j: a[i:j], *a.shape, rng=np.random.default_rng(seed), **settings)
+
+
+@pytest.mark.parametrize("shape", [(300, 500), (500, 260)])
+@pytest.mark.parametrize("values", [FALLING, SLOW, HEAVY], ids=["falling", "slow", "heavy"])
+@pytest.mark.parametrize("power", [0, 2])
+def test_largest_eigenvalues_lie_within_their_errors(shape, values, power):
+    a = matrix(*shape, values)
+    found = top_of(a, power=power)
+    true, known = values**2, len(found.values)
+    above = true[:known] - found.values
+    assert 10 < known <= 40 and (np.diff(found.values) <= 0).all()
+    assert (above <= found.errors).all() and above.min() > -1e-12 * true[0]
+    assert true[known] <= found.rest * (1 + 1e-12)
+    assert power == 0 or found.errors[0] < 1e-5 * true[0]  # no mere sum of all that is left
+    assert found.total == pytest.approx(true.sum())
+    assert abs(found.squares - np.sum(true**2)) <= 5 * found.squares_stderr + 1e-9 * found.squares
+    residual = a.T @ (a @ found.vectors[:, :5]) - found.vectors[:, :5] * found.values[:5]
+    assert np.linalg.norm(residual, axis=0).max() < (1e-1, 1e-3)[power // 2] * true[0]
+    found = counts(found, len(a))
+    exact = (true[:, None] > found.places).sum(axis=0)
+    assert (found.low - 5 * found.stderr - 1e-6 <= exact).all() and (
+        exact <= found.high + 5 * found.stderr + 1e-6
+    ).all()
+    assert found.high.max() <= min(shape)
+
+
+def test_largest_of_low_rank_and_of_what_is_not_finite():
+    found = top_of(matrix(150, 80, np.array([3.0, 2, 1])), rank=10)
+    np.testing.assert_allclose(found.values, [9, 4, 1], rtol=1e-12)
+    assert found.errors.max() < 1e-10 and found.rest < 1e-10
+    whole = top_of(matrix(30, 20, np.linspace(1, 2, 20)), rank=20)
+    np.testing.assert_allclose(whole.values, np.linspace(2, 1, 20) ** 2, rtol=1e-12)
+    nothing = top_of(np.zeros((30, 20)), rank=5)
+    assert len(nothing.values) == 0 and nothing.squares == nothing.rest == 0 and nothing.status == ""
+    broken = top_of(np.full((30, 20), np.nan), rank=5)
+    assert broken.status == NOT_FINITE and len(broken.values) == 0 and np.isnan(broken.squares)

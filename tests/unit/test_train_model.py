@@ -1,5 +1,6 @@
 """The stage that trains: its files, its determinism, its messages; and the networks of the experiment `digits`."""
 
+import logging
 import os
 import subprocess
 import sys
@@ -90,30 +91,35 @@ def test_the_program_gives_identical_bytes(trained, images, tmp_path):
     assert [path.read_bytes() for path in files.values()] == [path.read_bytes() for path in trained]
 
 
-def test_a_killed_training_goes_on_to_the_same_bytes(images, tmp_path):
+KILLED = """
+import os, signal
+from htsr.stages import train_model
+
+def kill(record):
+    if "epoch 8 of" in record.getMessage():
+        os.kill(os.getpid(), signal.SIGKILL)
+    return True
+
+train_model.log.addFilter(kill)
+train_model.main()
+"""
+
+
+def test_a_killed_training_goes_on_to_the_same_bytes(run, images, tmp_path, caplog):
     """kill -9 amid a training with dropout, noise, Adam and checkpoints; the next run goes on from its saved state."""
-    settings = {"network": {"name": "mlp", "width": 64, "depth": 3, "dropout": 0.3}, "epochs": 40, "optimizer": "adam"}
-    settings |= {"learning_rate": 0.001, "label_noise": 0.2, "input_noise": 0.1, "log_checkpoints": 4, "name": "killed"}
-    settings |= {"early_stopping": 40, "batch_size": 8, "images": str(images)}
-    expected, files, resume = [], {}, tmp_path / "resume.safetensors"
-    for folder in ("whole", "killed"):
-        files[folder] = {key: tmp_path / folder / f"x{ending}" for key, ending in FILES.items()}
-
-    def command(folder, **more):
-        given = config.as_overrides(settings | more) + [f"{k}={path}" for k, path in files[folder].items()]
-        return [sys.executable, "-m", "htsr.stages.train_model", *given]
-
-    subprocess.run(command("whole"), check=True, capture_output=True)
-    expected = [path.read_bytes() for path in files["whole"].values()]
-    going = subprocess.Popen(command("killed", resume=str(resume), save_seconds=0.0), stderr=subprocess.PIPE, text=True)
-    for line in going.stderr:
-        if "epoch 9 of 40" in line:
-            going.kill()
-    assert going.wait() == -9 and resume.exists()
-    assert not any(path.exists() for path in files["killed"].values())
-    done = subprocess.run(command("killed", resume=str(resume)), check=True, capture_output=True, text=True)
-    assert "goes on after epoch" in done.stderr and "epoch 1 of 40" not in done.stderr
-    assert [path.read_bytes() for path in files["killed"].values()] == expected
+    settings = {"network": {"name": "mlp", "width": 64, "depth": 3, "dropout": 0.3}, "epochs": 12, "optimizer": "adam"}
+    settings |= {"learning_rate": 0.001, "label_noise": 0.2, "input_noise": 0.1, "log_checkpoints": 4}
+    settings |= {"early_stopping": 12, "batch_size": 8}
+    whole = run(tmp_path / "whole", "killed", **settings)
+    resume, files = tmp_path / "resume.safetensors", {k: tmp_path / f"killed{ending}" for k, ending in FILES.items()}
+    more = {"name": "killed", "images": str(images), "resume": str(resume), "save_seconds": 0.0}
+    words = config.as_overrides(SMALL | settings | more) + [f"{key}={path}" for key, path in files.items()]
+    assert subprocess.run([sys.executable, "-c", KILLED, *words], capture_output=True).returncode == -9
+    assert resume.exists() and not any(path.exists() for path in files.values())
+    with caplog.at_level(logging.INFO):
+        again = run(tmp_path, "killed", resume=str(resume), **settings)
+    assert "goes on after epoch 7" in caplog.text and "epoch 7 of 12" not in caplog.text
+    assert [path.read_bytes() for path in again] == [path.read_bytes() for path in whole]
     assert not resume.exists()
 
 

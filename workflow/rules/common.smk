@@ -10,7 +10,7 @@ from pathlib import Path
 ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT / "src"))
 
-from htsr.config import as_overrides, load, models
+from htsr.config import SurfaceSet, as_overrides, load, models, surfaces_of
 from htsr.errors import InputError
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
@@ -59,6 +59,14 @@ TABLES = [
     *(
         ["jacobian_networks", "jacobian_split", "jacobian_regressions"]
         if cfg["jacobians"]
+        else []
+    ),
+    *(["surfaces"] if cfg["surfaces"] else []),
+    *(["hessians"] if cfg["hessians"] else []),
+    *(["solutions"] if cfg["surfaces"] or cfg["solutions"] else []),
+    *(
+        ["trajectories"]
+        if any(entry["followed"] for entry in cfg["surface_networks"].values())
         else []
     ),
     *(["smoothing"] if cfg["smoothing"] else []),
@@ -389,6 +397,8 @@ def printed_settings(wildcards):
         "validate_estimators",
         "regress_accuracy",
         "judge_claims",
+        "evaluate_surface",
+        "project_trajectory",
     ]
     keys = ["experiment", "conventions", "comparison", "published", *stages]
     made = {name: bool(cfg[name]) for name in ("ensembles", "smoothing", "model_pairs")}
@@ -632,13 +642,134 @@ def solution_overrides(wildcards):
     )
 
 
+def landscape_files(**names):
+    """Named files about loss landscapes, under the names they have for a stage; those are absent that nothing gives.
+
+    points, places, summary: of all surfaces; ends: of all Hessians; planes, densities, curvatures: of those that have
+    them; coordinates, explained: of the sets of surfaces that follow trainings; pairs: of solutions; networks: tables
+    of the series and sweeps with networks in any of these.
+    """
+    surfaces, hessians = cfg["surfaces"], cfg["hessians"]
+    followed = [name for name in surfaces if cfg["surface_networks"][name]["followed"]]
+    collected = f"{RESULTS}/collect_surfaces/"
+
+    def of_hessians(ending, measured):
+        return [
+            f"{RESULTS}/compute_hessian/{name}{ending}"
+            for name, entry in hessians.items()
+            if measured(entry)
+        ]
+
+    def of_followed(ending):
+        return [f"{RESULTS}/project_trajectory/{name}{ending}" for name in followed]
+
+    known = {
+        "points": f"{collected}points.csv" if surfaces else None,
+        "places": f"{collected}checkpoints.csv" if surfaces else None,
+        "summary": f"{collected}summary.csv" if surfaces else None,
+        "ends": of_hessians(".csv", lambda entry: True),
+        "planes": of_hessians("_plane.csv", lambda entry: entry["plane"]["networks"]),
+        "densities": of_hessians(
+            "_density.safetensors", lambda entry: entry["density"]
+        ),
+        "curvatures": of_hessians("_curvature.csv", lambda entry: entry["scales"]),
+        "coordinates": of_followed(".csv"),
+        "explained": of_followed("_explained.csv"),
+        "pairs": f"{RESULTS}/compare_solutions/pairs.csv" if cfg["solutions"] else None,
+        "networks": [home_table(name) for name in landscape_homes()],
+    }
+    return {name: known[what] for name, what in names.items() if known[what]}
+
+
+def of_landscape_tables():
+    """Named files about loss landscapes for claims, tables and values."""
+    return landscape_files(
+        points="points",
+        surface_summary="summary",
+        hessian_ends="ends",
+        hessian_planes="planes",
+        hessian_curvatures="curvatures",
+        explained="explained",
+        solutions="pairs",
+    )
+
+
+def walk_level(wildcards):
+    """Params function: the level of a random walk's interval, as a Hydra override."""
+    return as_overrides({"level": cfg["project_trajectory"]["level"]})
+
+
+def landscape_homes():
+    """The series and sweeps with networks whose surfaces or Hessians are measured."""
+    used = {name for entry in cfg["surface_networks"].values() for name in entry["all"]}
+    used |= {name for entry in cfg["hessians"].values() for name in entry["networks"]}
+    homes = {
+        name: series
+        for series, entry in cfg["series"].items()
+        for name in entry["models"]
+    }
+    homes |= {name: network["sweep"] for name, network in NETWORKS.items()}
+    return sorted({homes[name] for name in used})
+
+
+def home_table(name):
+    """The table of the networks of a series or a sweep."""
+    if name in cfg["sweeps"]:
+        return f"{RESULTS}/collect_sweep/{name}_networks.csv"
+    return f"{RESULTS}/collect_metrics/{name}.csv"
+
+
+def surface_kinds():
+    """Plane and number of dimensions of every surface of the experiment."""
+    return {
+        (surface.plane.value, len(surface.points))
+        for entry in cfg["surfaces"].values()
+        for surface in surfaces_of(SurfaceSet(**entry)).values()
+    }
+
+
+def of_surface_figure(*kinds, **names):
+    """Named files for a figure of surfaces of one of these kinds; none where there are no such surfaces."""
+    return landscape_files(**names) if surface_kinds() & {*kinds} else {}
+
+
+def of_hessian_figure(needed, **names):
+    """Named files for a figure of Hessians; none where what is `needed` is not measured."""
+    return landscape_files(**names) if landscape_files(needed=needed) else {}
+
+
+def axes_of_all(wildcards):
+    """Params function: the settings that every sweep varies, as a Hydra override."""
+    return as_overrides({"axes": {sweep: axes(sweep) for sweep in cfg["sweeps"]}})
+
+
+def surface_sets(wildcards):
+    """Params function: the title of the set of each surface, as a Hydra override."""
+    return as_overrides(
+        {
+            "sets": {
+                surface: entry["title"]
+                for entry in cfg["surfaces"].values()
+                for surface in entry["surfaces"]
+            }
+        }
+    )
+
+
 def of_landscapes():
-    """What the experiment measures of loss landscapes."""
+    """What `all` wants of loss landscapes beside figures, tables and papers."""
     hessians = [
         f"{RESULTS}/measure_layers/{name}_hessian.csv" for name in cfg["hessians"]
     ]
-    surfaces = [f"{RESULTS}/collect_surfaces/summary.csv"] if cfg["surfaces"] else []
     pairs = [f"{RESULTS}/compare_solutions/pairs.csv"] if cfg["solutions"] else []
+    surfaces = (
+        [
+            f"{RESULTS}/figures/surfaces.html",
+            f"{RESULTS}/export_surfaces/surfaces.zip",
+        ]
+        if cfg["surfaces"]
+        else []
+    )
     return surfaces + hessians + pairs
 
 
@@ -686,14 +817,7 @@ def of_jacobian_figure(detailed=False, part=None, drawn="spectra", **others):
         chosen = list(cfg["jacobians"])
     if not chosen:
         return {}
-    networks = [
-        (
-            f"{RESULTS}/collect_sweep/{name}_networks.csv"
-            if name in cfg["sweeps"]
-            else f"{RESULTS}/collect_metrics/{name}.csv"
-        )
-        for name in chosen
-    ]
+    networks = [home_table(name) for name in chosen]
     ending = {"spectra": "", "details": "_detail"}[drawn]
     spectra = [
         f"{RESULTS}/compute_jacobian/{name}{ending}.safetensors" for name in chosen

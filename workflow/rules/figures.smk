@@ -111,6 +111,93 @@ FIGURES = {
         ),
         [parts_of_sweeps, dataset_name],
     ),
+    # loss landscapes
+    "surface_contours": (
+        of_surface_figure(
+            ("random", 2), points="points", summary="summary", networks="networks"
+        ),
+        [axes_of_all, dataset_name],
+    ),
+    "surface_planes": (
+        of_surface_figure(
+            ("random", 2),
+            ("through", 2),
+            points="points",
+            places="places",
+            summary="summary",
+            networks="networks",
+        ),
+        [axes_of_all, dataset_name],
+    ),
+    "surface_3d": (
+        of_surface_figure(
+            ("random", 2), points="points", summary="summary", networks="networks"
+        ),
+        [axes_of_all, dataset_name],
+    ),
+    "surface_lines": (
+        of_surface_figure(("random", 1), points="points", networks="networks"),
+        [axes_of_all, dataset_name],
+    ),
+    "surface_shortcuts": (
+        (
+            of_surface_figure(("random", 1), points="points", networks="networks")
+            if any("shortcuts" in entry["over"] for entry in cfg["sweeps"].values())
+            else {}
+        ),
+        [axes_of_all, dataset_name],
+    ),
+    "surface_paths": (
+        of_surface_figure(
+            ("interpolation", 1),
+            ("bezier", 1),
+            points="points",
+            summary="summary",
+            networks="networks",
+        ),
+        [axes_of_all, dataset_name],
+    ),
+    "sharpness": (
+        of_surface_figure(
+            ("random", 1),
+            ("random", 2),
+            summary="summary",
+            ends="ends",
+            networks="networks",
+        ),
+        [settings("regress_accuracy"), titles_of_all, dataset_name],
+    ),
+    "trajectories": (
+        of_surface_figure(
+            ("pca", 2),
+            points="points",
+            places="places",
+            coordinates="coordinates",
+            explained="explained",
+            networks="networks",
+        ),
+        [axes_of_all, dataset_name, walk_level],
+    ),
+    "hessian_ends": (
+        of_hessian_figure("ends", ends="ends", networks="networks"),
+        [axes_of_all, dataset_name],
+    ),
+    "hessian_ratio": (
+        of_hessian_figure("planes", planes="planes", networks="networks"),
+        [axes_of_all, dataset_name],
+    ),
+    "hessian_density": (
+        of_hessian_figure(
+            "densities", densities="densities", ends="ends", networks="networks"
+        ),
+        [axes_of_all, dataset_name],
+    ),
+    "hessian_scales": (
+        of_hessian_figure(
+            "curvatures", curvatures="curvatures", ends="ends", networks="networks"
+        ),
+        [axes_of_all, dataset_name],
+    ),
 }
 OF_ENSEMBLES = [name for name, (files, _) in FIGURES.items() if "ensembles" in files]
 ABSENT_FIGURES = [

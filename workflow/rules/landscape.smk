@@ -92,6 +92,40 @@ rule collect_surfaces:
         """
 
 
+rule export_surfaces:
+    """Every surface of two dimensions as one page for a browser, and for ParaView."""
+    input:
+        code=[*code("export_surfaces"), "src/htsr/figures/surface_page.html"],
+        points="<results>/collect_surfaces/points.csv",
+        places="<results>/collect_surfaces/checkpoints.csv",
+        summary="<results>/collect_surfaces/summary.csv",
+        networks=[home_table(name) for name in landscape_homes()],
+    output:
+        html=report(
+            "<results>/figures/surfaces.html",
+            category="Figures",
+            caption="../report/export_surfaces.rst",
+        ),
+        vtk="<results>/export_surfaces/surfaces.zip",
+    log:
+        "<logs>/export_surfaces.log",
+    benchmark:
+        "<benchmarks>/export_surfaces.tsv"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        settings=joined(axes_of_all, surface_sets),
+        inputs=input_overrides,
+    shell:
+        """
+        python -m htsr.stages.export_surfaces {params.settings:q} {params.inputs:q} \
+            html={output.html} vtk={output.vtk} >{log} 2>&1
+        """
+
+
 rule compute_hessian:
     """Ends, traces, densities and spectra of Hessians, and curvature across scales."""
     input:

@@ -11,6 +11,7 @@ RESULTS_OF_EXPERIMENT = {
     **of_all_sweeps(
         sweeps="tables", networks="networks", sweep_regressions="regressions"
     ),
+    **of_landscape_tables(),
 }
 
 

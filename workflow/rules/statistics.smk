@@ -96,6 +96,7 @@ rule judge_claims:
             label_spectra="label_spectra",
         ),
         **of_jacobian_tables(details=True),
+        **of_landscape_tables(),
         code=code("judge_claims"),
         metrics=of_regressed("collect_metrics/*.csv"),
         layers=of_series("collect_metrics/*_layers.csv"),

@@ -103,8 +103,12 @@ def gram(rows: Rows, n: int, threads: int = 1) -> np.ndarray:
 
 
 def column_gram(rows: Rows, n: int) -> np.ndarray:
-    """X = Rᵀ R (D x D, float64, exactly symmetric) of n rows, where D² numbers fit into memory."""
-    return sum(part.T @ part for part in _parts(rows, n))
+    """X = Rᵀ R (D x D, float64, exactly symmetric) of n rows, where twice D² numbers fit into memory."""
+    first, *more = range(0, n, TILE)
+    x = (part := rows(first, min(first + TILE, n))).T @ part
+    for start in more:
+        x += (part := rows(start, min(start + TILE, n))).T @ part
+    return x
 
 
 def column_energy(rows: Rows, n: int) -> np.ndarray:
@@ -193,18 +197,23 @@ def jacobians(network: nn.Module, images: np.ndarray | Tensor, *, double: bool =
     return Jacobians(logits, probabilities(logits), np.concatenate(reference), store, first)
 
 
-def jacobian_matrices(
-    network: nn.Module, images: np.ndarray | Tensor, *, double: bool = False, threads: int = 1
-) -> JacobianMatrices:
-    """𝒥 of a network at images n x c x h x w with its matrices. Arguments and errors as of `jacobians`.
+def matrices(found: Jacobians, threads: int = 1) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """M of the softmax and of the logits (n x n, float64), and the diagonal of the softmax's X (k x d).
 
     M takes 8 n² bytes a level; all the rest of the memory does not depend on n. Numbers that are not finite stay so.
     """
-    found = jacobians(network, images, double=double, threads=threads)
     n, k = found.logits.shape
     softmax, logit = (
         gram(lambda start, stop, level=level: found.rows(level, start, stop, pixels=False), n, threads)
         for level in LEVELS
     )
-    energy = column_energy(lambda start, stop: found.rows("softmax", start, stop), n).reshape(k, -1)
+    return softmax, logit, column_energy(lambda start, stop: found.rows("softmax", start, stop), n).reshape(k, -1)
+
+
+def jacobian_matrices(
+    network: nn.Module, images: np.ndarray | Tensor, *, double: bool = False, threads: int = 1
+) -> JacobianMatrices:
+    """𝒥 of a network at images n x c x h x w with its `matrices`. Arguments and errors as of `jacobians`."""
+    found = jacobians(network, images, double=double, threads=threads)
+    softmax, logit, energy = matrices(found, threads)
     return JacobianMatrices(**vars(found), softmax=softmax, logit=logit, energy=energy)

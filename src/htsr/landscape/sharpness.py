@@ -17,7 +17,7 @@ from htsr.landscape import hessian
 from htsr.landscape.directions import moved
 from htsr.landscape.hessian import Product
 from htsr.landscape.surface import recalibrate
-from htsr.networks.train import filters
+from htsr.networks.train import evaluate, filters
 from htsr.spectra.lanczos import (
     INVARIANT,
     NOT_CONVERGED,
@@ -217,7 +217,7 @@ def ends_over_plane(
 
     Row by row, every second one backwards, so that each run starts from the vectors of a neighbour, whose ends are
     near. axes: the values of a and b. batch_norm: `frozen` or `recalibrated`, on the given images in batches of 128.
-    Columns: a, b, lambda_min, lambda_max, ratio, each of these with _bound; n_products; status: ok, or why not.
+    Columns: a, b, loss (nats); lambda_min, lambda_max, ratio, each with _bound; n_products; status: ok, or why not.
     """
     network = copy.deepcopy(network).eval()
     if filters(network):
@@ -232,7 +232,8 @@ def ends_over_plane(
             product = hessian.hessian_product(network, images, labels, loss=loss, chunk=chunk, memory=memory)
             size = sum(p.numel() for p in network.parameters())
             found = both_ends(product, size, rng, tolerance=tolerance, max_steps=max_steps, start=start)
-            row = {"a": float(a), "b": float(b)}
+            mean, _ = evaluate(network, torch.from_numpy(images), torch.from_numpy(labels), loss, chunk)
+            row = {"a": float(a), "b": float(b), "loss": mean}
             for name, value, bound in zip(("lambda_min", "lambda_max"), found.values, found.bounds, strict=True):
                 row |= {name: float(value), f"{name}_bound": float(bound)}
             share, bound = ratio(found.values[0], found.bounds[0], found.values[1], found.bounds[1])

@@ -5,13 +5,14 @@ twice against all before it, so that no eigenvalue appears twice by rounding. Wh
 over a data set, as for a Hessian, this costs little beside it; memory is 8·size bytes a step.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from scipy.linalg import eigh_tridiagonal
 
 Matvec = Callable[[np.ndarray], np.ndarray]  # v -> Av for float64 vectors of length size
+Matmat = Callable[[np.ndarray], np.ndarray]  # the same for the columns of size x r
 
 INVARIANT = "invariant subspace"
 NOT_FINITE = "a product is not finite"
@@ -50,6 +51,41 @@ def lanczos(
     deflate: size x r, orthonormal columns to stay orthogonal to: A is replaced by PAP with the projection P onto their
     complement. until: asked after each step whether to stop. Raises ValueError where nothing of `start` is left.
     """
+    return _run([_process(start, steps, deflate, until)], lambda vectors: [matvec(vectors[0])])[0]
+
+
+def lanczos_together(
+    matmat: Matmat, starts: Sequence[np.ndarray], steps: int, *, deflate: np.ndarray | None = None
+) -> list[Tridiagonal]:
+    """`lanczos` from several vectors, whose products are taken together: for operators that are costly to go through.
+
+    All have their bases in memory at the same time.
+    """
+    processes = [_process(start, steps, deflate, None) for start in starts]
+    return _run(processes, lambda vectors: list(matmat(np.stack(vectors, axis=1)).T))
+
+
+_Process = Generator[np.ndarray, np.ndarray, Tridiagonal]  # yields v, is sent Av
+
+
+def _run(processes: list[_Process], products: Callable[[list[np.ndarray]], list[np.ndarray]]) -> list[Tridiagonal]:
+    """Runs of all processes, which ask for their products at the same time."""
+    found: dict[int, Tridiagonal] = {}
+    asked = {i: next(process) for i, process in enumerate(processes)}
+    while asked:
+        given = dict(zip(asked, products(list(asked.values())), strict=True))
+        asked = {}
+        for i, product in given.items():
+            try:
+                asked[i] = processes[i].send(product)
+            except StopIteration as end:
+                found[i] = end.value
+    return [found[i] for i in range(len(processes))]
+
+
+def _process(
+    start: np.ndarray, steps: int, deflate: np.ndarray | None, until: Callable[[Tridiagonal], bool] | None
+) -> _Process:
     w = np.array(start, float)
     size = len(w)
     known = np.empty((size, 0)) if deflate is None else np.asarray(deflate, float)
@@ -66,7 +102,7 @@ def lanczos(
     for j in range(steps):
         np.divide(w, beta_before, out=basis[:, j])
         span = basis[:, : j + 1]
-        w = np.array(matvec(basis[:, j]), float)
+        w = np.array((yield basis[:, j]), float)
         if not np.isfinite(w).all():
             return tridiagonal._replace(status=NOT_FINITE)
         coefficients = np.zeros(j + 1)

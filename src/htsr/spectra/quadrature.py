@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from htsr.spectra.lanczos import INVARIANT, NOT_FINITE, Matvec, lanczos, ritz
+from htsr.spectra.lanczos import INVARIANT, NOT_FINITE, Matmat, Matvec, lanczos, lanczos_together, ritz
 
 Pairs = tuple[np.ndarray, np.ndarray]  # r values, and size x r orthonormal vectors
 
@@ -36,20 +36,32 @@ class Quadrature(NamedTuple):
 
 
 def quadrature(
-    matvec: Matvec, size: int, *, probes: int, steps: int, rng: np.random.Generator, deflated: Pairs | None = None
+    matvec: Matvec | Matmat,
+    size: int,
+    *,
+    probes: int,
+    steps: int,
+    rng: np.random.Generator,
+    deflated: Pairs | None = None,
+    together: bool = False,
 ) -> Quadrature:
     """Nodes and weights from `probes` runs of `steps` Lanczos steps each, probes·steps products in all.
 
     deflated: values and vectors of known eigenpairs; Ritz pairs may be used, with errors of the order of their
-    residuals squared. A product that is not finite ends the whole, with a status.
+    residuals squared. together: the runs go side by side and `matvec` is given the vectors of all as columns. A product
+    that is not finite ends the whole, with a status.
     """
     atoms, known = (np.empty(0), np.empty((size, 0))) if deflated is None else map(np.asarray, deflated)
     steps = min(steps, size - len(atoms))
     nodes, weights, exact = np.zeros((probes, steps)), np.zeros((probes, steps)), np.ones(probes, bool)
-    products = 0
-    for k in range(probes if steps else 0):
-        # Uniform on the sphere of the complement: each probe alone is unbiased, its weights without scatter.
-        run = lanczos(matvec, rng.standard_normal(size), steps, deflate=known)
+    products, probes = 0, probes if steps else 0
+    # Uniform on the sphere of the complement: each probe alone is unbiased, its weights without scatter.
+    starts = (rng.standard_normal(size) for _ in range(probes))
+    if together:
+        runs = lanczos_together(matvec, list(starts), steps, deflate=known)
+    else:
+        runs = (lanczos(matvec, start, steps, deflate=known) for start in starts)
+    for k, run in enumerate(runs):
         done = len(run.alpha)
         products += done
         if run.status == NOT_FINITE:

@@ -67,14 +67,15 @@ def main(job: CollectSweepJob) -> None:
         history = read_table(job.histories[i])
         mine = layers[layers["network"] == network]
         course = history.set_index("epoch").reindex(mine["epoch"]).reset_index(drop=True)
-        table = mine.drop(columns="depth").reset_index(drop=True)
+        own |= {"depth": int(mine["depth"].iloc[0])} if len(mine) else {}
+        table = mine.drop(columns="depth").reset_index(drop=True).copy()  # in one piece
         for column in reversed(COURSE):
             table.insert(3, column, course[column])
         for place, (name, value) in enumerate(own.items()):
             table.insert(1 + place, name, value)
         table.insert(0, "sweep", job.sweep)
         tables.append(table)
-        rows.append(metrics(job, network, header, own, mine, table))
+        rows.append(metrics(job, network, header, own, history, table))
         if jacobians is not None:
             rows[-1] |= jacobians.reindex([network]).iloc[0].to_dict()
     write_table(job.table, pd.concat(tables, ignore_index=True))
@@ -97,12 +98,13 @@ def metrics(
     network: str,
     header: dict[str, Any],
     own: dict[str, Any],
-    layers: pd.DataFrame,
+    history: pd.DataFrame,
     table: pd.DataFrame,
 ) -> dict[str, Any]:
-    """One row of a network in its last state; `depth` counts its layers with weights."""
+    """One row of a network in its last state. It may have no matrices: where all are too small to be measured."""
     accuracy, train_accuracy = header["accuracy"], header["train_accuracy"]
-    last = table[table["final"]]
+    last = table[table["final"].astype(bool)]
+    end = history[history["epoch"] == header["final_epoch"]]
     return {
         "series": job.sweep,
         "model": network,
@@ -115,9 +117,8 @@ def metrics(
         "accuracy_source": header["accuracy_source"],
         "n_parameters": header["n_parameters"],
         **own,
-        "depth": int(layers["depth"].iloc[0]) if len(layers) else None,
         "epochs_trained": header["final_epoch"],
-        "train_loss": last["loss"].iloc[0] if len(last) else None,
+        "train_loss": end["loss"].iloc[-1] if len(end) else None,
         "status": header["status"],
         **average_layers(last),
         "distance": last["distance"].mean(),

@@ -249,7 +249,8 @@ def over_plane(job: ComputeHessianJob, label: str, trained: Trained, data: Examp
         chunk=job.chunk,
         memory=job.memory_gb * 1e9,
     )
-    return [{"n_examples": len(data.labels), "batch_norm": plane.batch_norm} | row for row in rows]
+    known = {"n_examples": len(data.labels), "normalization": plane.normalization, "batch_norm": plane.batch_norm}
+    return [known | {"seed": plane.directions_seed} | row for row in rows]
 
 
 if __name__ == "__main__":

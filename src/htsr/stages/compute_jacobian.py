@@ -15,11 +15,21 @@ same non-zero eigenvalues. Spectra, named <network>/<state>/<spectrum>:
     logit              X of the scores less their mean, in place of the softmax
     parameters         X of the softmax by the parameters (empirical neural tangent kernel), of fewer images
 A <state> is an epoch, or `final`, `untrained` (random weights) or `pixels` (images with permuted pixels).
+
+How eigenvalues were found, how many are known and to which error stands in the header of `esd`, under `methods`, and
+for the softmax in `listing`:
+    jacobi    up to `exact` examples, the softmax: error relative to each eigenvalue, an upper bound by its order
+    eigh      all others, of M up to `dense` examples, of X up to `dense` columns: error relative to the largest one
+    sketch    beyond: the largest only, error relative to the largest one. No spectrum that could be fitted: its entry
+              in `esd` has a status that says so, and `detail` holds <spectrum>_values, largest first, and _errors, how
+              far an eigenvalue may be above its value; the number of eigenvalues above _places, by stochastic Lanczos
+              quadrature, is from _above_low to _above_high, with the standard error _above_stderr over random vectors.
 """
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -29,12 +39,15 @@ from omegaconf import MISSING
 from htsr.config import ComputeJacobian, States
 from htsr.errors import InputError
 from htsr.files import Arrays, write_arrays, write_table
-from htsr.jacobian import structure
-from htsr.jacobian.gram import JacobianMatrices, jacobian_matrices
+from htsr.jacobian import streamed, structure
+from htsr.jacobian.gram import Jacobians, Rows, column_energy, column_gram, jacobians, matrices
 from htsr.jacobian.parameters import parameter_gram
+from htsr.jacobian.structure import Alignment
 from htsr.networks.trained import Examples, Trained, examples, load_trained, untrained
 from htsr.spectra.graded import graded_eigenvalues
+from htsr.spectra.lanczos import top
 from htsr.spectra.permutation import generator
+from htsr.spectra.sketch import counts
 from htsr.spectra.spectrum import Spectrum, to_arrays, to_header
 from htsr.stage import stage
 
@@ -43,6 +56,8 @@ log = logging.getLogger("htsr.compute_jacobian")
 # Gradients in single precision are known to about 1e-6 of their length, and what they leave of a dependent row's square
 # to the square of that: more is counted as rank.
 SINGLE = 1e-11
+_DRAWN = 2000  # examples of a heat map, at most
+_IMAGES = 1024  # that move along a direction at a time
 
 LISTING = [
     *("prefix", "network", "state", "epoch", "final", "status", "n_examples", "classes", "pixels", "part"),
@@ -51,6 +66,7 @@ LISTING = [
     *("alignment", "alignment_null", "alignment_null_std", "correlation_alignment", "correlation_alignment_null"),
     *("correlation_alignment_null_std", "logit_alignment", "logit_alignment_null", "logit_alignment_null_std"),
     *("within", "between", "within_std", "between_std", "class_share", "class_share_null", "participation"),
+    *("method", "known", "error", "largest_eigenvalue"),
 ]
 
 
@@ -92,7 +108,7 @@ def main(job: ComputeJacobianJob) -> None:
     torch.set_num_threads(1)
     rows, kept = [], {}
     header = {"model": job.collection, "origin": "jacobian", "normalization": "none", "permutations": job.nulls}
-    header |= {"part": job.part.value, "n_examples": job.examples, "seed": job.seed, "spectra": {}}
+    header |= {"part": job.part.value, "n_examples": job.examples, "seed": job.seed, "spectra": {}, "methods": {}}
 
     def spectra() -> Iterator[Spectrum]:
         for state in states(job):
@@ -100,6 +116,7 @@ def main(job: ComputeJacobianJob) -> None:
             rows.append(found.row)
             kept.update(found.kept)
             header["spectra"] |= to_header(found.spectra)["spectra"]
+            header["methods"] |= found.methods
             log.info("%s: %s", state.prefix, found.row["status"])
             yield from found.spectra
 
@@ -111,7 +128,9 @@ def main(job: ComputeJacobianJob) -> None:
 
 def check(job: ComputeJacobianJob) -> None:
     """Raises InputError for a setting that makes no sense."""
-    for key, least in (("examples", 2), ("nulls", 0), ("vectors", 1), ("parameters", 0), ("threads", 1), ("seed", 0)):
+    bounds = {"examples": 2, "nulls": 0, "vectors": 1, "parameters": 0, "threads": 1, "seed": 0, "exact": 0}
+    bounds |= {"dense": 0, "sketch": 1, "probes": 2, "lanczos_steps": 1}
+    for key, least in bounds.items():
         if getattr(job, key) < least:
             raise InputError(f"compute_jacobian.{key} is {getattr(job, key)}: the least is {least}")
     if job.parameters > job.examples:
@@ -164,11 +183,37 @@ def permuted(at: Examples, seed: int) -> Examples:
 
 @dataclass(frozen=True)
 class Found:
-    """What is known of a state: its row of the listing, its spectra, and arrays for drawing."""
+    """What is known of a state: its row of the listing, its spectra, how they were found, and arrays to keep."""
 
     row: dict[str, Any]
     spectra: list[Spectrum]
+    methods: dict[str, dict[str, Any]]
     kept: dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What M tells, whether it is formed (`of_matrices`) or not (`of_products`).
+
+    diagonal, logit_diagonal: n. energy: diagonal of X. spectra: those of matrices; methods: by their names. rank: None
+    where it is not known. blocks: k x k means of the correlations between classes. alignments: by the prefix of their
+    columns. top: n x r, eigenvectors of the softmax's M, largest eigenvalue first; values: r. correlation: of `drawn`.
+    kept: arrays to keep.
+    """
+
+    diagonal: np.ndarray
+    logit_diagonal: np.ndarray
+    energy: np.ndarray
+    spectra: list[Spectrum]
+    methods: dict[str, dict[str, Any]]
+    rank: int | None
+    effective_rank: float
+    blocks: np.ndarray
+    alignments: dict[str, Alignment]
+    top: np.ndarray
+    values: np.ndarray
+    correlation: np.ndarray
+    kept: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 def measured(job: ComputeJacobianJob, state: State) -> Found:
@@ -177,36 +222,23 @@ def measured(job: ComputeJacobianJob, state: State) -> Found:
     n, pixels = len(at.images), int(np.prod(at.images.shape[1:]))
     row = {"prefix": state.prefix, "network": state.network, "state": state.state, "epoch": state.epoch}
     row |= {"final": state.final, "n_examples": n, "classes": at.classes, "pixels": pixels, "part": job.part.value}
-    network = state.trained.network
-    found = jacobian_matrices(network, at.images, double=job.double, threads=job.threads)
-    if not all(np.isfinite(m).all() for m in (found.softmax, found.logit, found.probabilities)):
-        return Found(row | {"status": "Jacobian with NaN or infinite entries"}, [], {})
-    of_softmax, of_logit = found.softmax, found.logit
-    correlation = structure.correlation(of_softmax)
-    diagonal = of_softmax.diagonal()
-    values = graded_eigenvalues(of_softmax, None if job.double else SINGLE)
-    size = {"n": n, "columns": at.classes * pixels, "dimension": (at.classes - 1) * pixels}
-    spectra = [
-        of_gram(job, state, "softmax", values.values, size, np.sqrt(diagonal)),
-        of_gram(job, state, "centred", eigenvalues(structure.centred(of_softmax)), size),
-        of_gram(job, state, "correlation", eigenvalues(correlation), size, np.sqrt(correlation.diagonal())),
-        of_gram(job, state, "logit", eigenvalues(of_logit), size, np.sqrt(of_logit.diagonal())),
-        of_diagonal(state, "diagonal", diagonal),
-        of_diagonal(state, "diagonal_x", found.energy.ravel()),
-    ]
+    network, classes = state.trained.network, at.true_labels
+    found = jacobians(network, at.images, double=job.double, threads=job.threads)
+    parts = (of_matrices if n <= job.dense else of_products)(job, state, found)
+    if parts is None:
+        return Found(row | {"status": "Jacobian with NaN or infinite entries"}, [], {}, {})
+    diagonal, probabilities = parts.diagonal, found.probabilities
+    spectra = [*parts.spectra, of_diagonal(state, "diagonal", diagonal), of_diagonal(state, "diagonal_x", parts.energy)]
     if job.parameters:
         few = at.images[np.linspace(0, n - 1, job.parameters).round().astype(int)]
         gram, columns = parameter_gram(network, few)
         size = {"n": len(few), "columns": columns, "dimension": columns}
         spectra.append(of_gram(job, state, "parameters", eigenvalues(gram), size, np.sqrt(gram.diagonal())))
-    ranked, vectors = np.linalg.eigh(of_softmax)
-    top = vectors[:, ::-1][:, : job.vectors]
-    classes = at.true_labels
-    probabilities = found.probabilities
-    norms, logit_norms = np.sqrt(diagonal), np.sqrt(of_logit.diagonal())
-    blocks = structure.within_and_between(correlation, classes)
+        parts.methods[f"{state.prefix}/parameters"] = method("eigh", len(few), len(few))
+    norms, logit_norms = np.sqrt(diagonal), np.sqrt(parts.logit_diagonal)
+    blocks = structure.within_and_between(parts.blocks)
     row |= {
-        "status": "ok" if ranked[-1] > 0 else "the Jacobian is zero",
+        "status": "ok" if parts.values[0] > 0 else "the Jacobian is zero",
         "accuracy_on_examples": 100 * float(np.mean(probabilities.argmax(axis=1) == classes)),
         "confidence": float(probabilities.max(axis=1).mean()),
         "n_saturated": int(np.sum(diagonal <= 1e-12 * diagonal.max(initial=0.0))),
@@ -215,25 +247,146 @@ def measured(job: ComputeJacobianJob, state: State) -> Found:
         "median_norm": float(np.median(norms)),
         "logit_norm": float(logit_norms.mean()),
         "logit_norm_stderr": float(logit_norms.std(ddof=1) / np.sqrt(n)),
-        "rank": values.rank,
-        "effective_rank": structure.effective_rank(values.values),
+        "rank": parts.rank,
+        "effective_rank": parts.effective_rank,
         "largest_diagonal": float(diagonal.max()),
         "mean_diagonal": float(diagonal.mean()),
-        "top_example": float((top[:, 0] ** 2).max()),
+        "top_example": float((parts.top[:, 0] ** 2).max()),
         "within": blocks.within,
         "between": blocks.between,
         "within_std": blocks.within_std,
         "between_std": blocks.between_std,
-        "class_share": float(structure.class_shares(top, classes).mean()),
+        "class_share": float(structure.class_shares(parts.top, classes).mean()),
         "class_share_null": at.classes / n,
-        "participation": float(structure.participation(top[:, :1])[0]),
+        "participation": float(structure.participation(parts.top[:, :1])[0]),
+        **parts.methods[f"{state.prefix}/softmax"],
+        "largest_eigenvalue": float(parts.values[0]),
     }
-    for name, matrix in (("", of_softmax), ("correlation_", correlation), ("logit_", of_logit)):
-        aligned = structure.alignment(matrix, classes, job.seed)
+    for name, aligned in parts.alignments.items():
         row |= {f"{name}alignment": aligned.value, f"{name}alignment_null": aligned.null}
         row[f"{name}alignment_null_std"] = aligned.null_std
-    kept = for_drawing(job, state, found, correlation, top, ranked[::-1]) if state.network in job.details else {}
-    return Found(row, spectra, kept)
+    kept = parts.kept | (for_drawing(job, state, found, parts) if state.network in job.details else {})
+    return Found(row, spectra, parts.methods, kept)
+
+
+def of_matrices(job: ComputeJacobianJob, state: State, found: Jacobians) -> Parts | None:
+    """From M of the softmax and of the logits, which are formed: 48 n² bytes in all; None where it is not finite."""
+    of_softmax, of_logit, energy = matrices(found, job.threads)
+    if not all(np.isfinite(m).all() for m in (of_softmax, of_logit, found.probabilities)):
+        return None
+    n, classes = len(of_softmax), state.at.true_labels
+    tolerance = n * np.finfo(float).eps if job.double else SINGLE
+    correlation = structure.correlation(of_softmax)
+    diagonal, logit_diagonal = of_softmax.diagonal().copy(), of_logit.diagonal().copy()
+    size = size_of(state)
+    m = min(n, size["columns"])
+    methods = {name: method("eigh", m, n) for name in ("softmax", "centred", "correlation", "logit")}
+    if n <= job.exact:
+        graded = graded_eigenvalues(of_softmax, tolerance)
+        values, rank = graded.values, graded.rank
+        methods["softmax"] = method("jacobi", m, error=graded.accuracy)
+        ranked, vectors = np.linalg.eigh(of_softmax)
+        ranked, vectors = ranked[::-1][: job.vectors], vectors[:, ::-1][:, : job.vectors]
+    else:
+        values, rank = eigenvalues(of_softmax), structure.numerical_rank(correlation, tolerance)
+        rng = generator(job.seed, f"{state.prefix} top")
+        pairs = top(lambda v: of_softmax @ v, n, job.vectors, rng, tolerance=1e-10, max_steps=500)
+        ranked, vectors = pairs.values, pairs.vectors
+    spectra = [
+        of_gram(job, state, "softmax", values, size, np.sqrt(diagonal)),
+        of_gram(job, state, "centred", eigenvalues(structure.centred(of_softmax)), size),
+        of_gram(job, state, "correlation", eigenvalues(correlation), size, np.sqrt(correlation.diagonal())),
+        of_gram(job, state, "logit", eigenvalues(of_logit), size, np.sqrt(logit_diagonal)),
+    ]
+    matrices_of = {"": of_softmax, "correlation_": correlation, "logit_": of_logit}
+    shown = drawn(n)
+    return Parts(
+        diagonal=diagonal,
+        logit_diagonal=logit_diagonal,
+        energy=energy.ravel(),
+        spectra=spectra,
+        methods={f"{state.prefix}/{name}": how for name, how in methods.items()},
+        rank=rank,
+        effective_rank=structure.effective_rank(values),
+        blocks=structure.block_means(correlation, classes),
+        alignments={name: structure.alignment(m, classes, job.seed) for name, m in matrices_of.items()},
+        top=vectors,
+        values=ranked,
+        correlation=correlation if len(shown) == n else correlation[np.ix_(shown, shown)],
+    )
+
+
+def of_products(job: ComputeJacobianJob, state: State, found: Jacobians) -> Parts | None:
+    """The same from products with the rows of 𝒥, for more examples than M is formed for."""
+    n, classes = len(found.logits), state.at.true_labels
+    softmax, logit = (partial(found.rows, level, pixels=False) for level in ("softmax", "logit"))
+    diagonal, logit_diagonal = (streamed.row_energy(rows, n) for rows in (softmax, logit))
+    if not (np.isfinite(diagonal).all() and np.isfinite(logit_diagonal).all()):
+        return None
+    size, columns = size_of(state), softmax(0, 1).shape[1]
+    correlation = streamed.scaled(softmax, diagonal)
+    rows_of = {"softmax": softmax, "centred": streamed.centred(softmax, n), "correlation": correlation, "logit": logit}
+    norms = {"softmax": np.sqrt(diagonal), "correlation": np.sign(diagonal), "logit": np.sqrt(logit_diagonal)}
+    spectra, methods, kept, known = [], {}, {}, {}
+    for name, rows in rows_of.items():
+        full = f"{state.prefix}/{name}"
+        own = known[name] = spectrum_of_rows(job, full, rows, n, columns)
+        if own.sketched is None:
+            spectra.append(of_gram(job, state, name, own.values, size, norms.get(name)))
+            methods[full] = method("eigh", min(n, size["columns"]), max(n, columns))
+        else:
+            spectra.append(of_sketch(state, name, own))
+            error = float(own.sketched.errors.max() / own.values[-1]) if len(own.values) else np.nan
+            methods[full] = method("sketch", len(own.values), error=error)
+            kept |= {f"{full}_{key}": array for key, array in of_quadrature(own, n).items()}
+    sums, alignments = {}, {}
+    for name, prefix in (("softmax", ""), ("correlation", "correlation_"), ("logit", "logit_")):
+        sums[name], alignments[prefix] = streamed.class_sums(
+            rows_of[name], n, columns, classes, known[name].squares, job.seed
+        )
+    of_softmax, shown = known["softmax"], drawn(n)
+    few = np.concatenate([correlation(i, i + 1) for i in shown]) if state.network in job.details else np.empty((0, 1))
+    return Parts(
+        diagonal=diagonal,
+        logit_diagonal=logit_diagonal,
+        energy=column_energy(partial(found.rows, "softmax"), n),
+        spectra=spectra,
+        methods=methods,
+        rank=None,
+        effective_rank=of_softmax.total**2 / of_softmax.squares if of_softmax.squares > 0 else np.nan,
+        blocks=streamed.block_means(sums["correlation"], np.sign(diagonal), classes),
+        alignments=alignments,
+        top=streamed.left_vectors(softmax, n, of_softmax.vectors),
+        values=of_softmax.values[::-1][: job.vectors],
+        correlation=few @ few.T,
+        kept=kept,
+    )
+
+
+def spectrum_of_rows(job: ComputeJacobianJob, name: str, rows: Rows, n: int, columns: int) -> streamed.Known:
+    rng = generator(job.seed, f"{name} sketch")
+    settings = {"dense": job.dense, "vectors": job.vectors, "rank": job.sketch}
+    return streamed.spectrum(rows, n, columns, rng, **settings, probes=job.probes, steps=job.lanczos_steps)
+
+
+def method(name: str, known: int, size: int = 0, error: float | None = None) -> dict[str, Any]:
+    """How eigenvalues were found; of symmetric matrices of `size` in floating point where no error is given."""
+    return {"method": name, "known": known, "error": size * np.finfo(float).eps if error is None else error}
+
+
+def size_of(state: State) -> dict[str, int]:
+    """Rows and columns of 𝒥, and the dimension that rows of it with sum 0 over the classes lie in."""
+    pixels = int(np.prod(state.at.images.shape[1:]))
+    return {
+        "n": len(state.at.images),
+        "columns": state.at.classes * pixels,
+        "dimension": (state.at.classes - 1) * pixels,
+    }
+
+
+def drawn(n: int) -> np.ndarray:
+    """The examples whose correlations are drawn."""
+    return np.linspace(0, n - 1, min(n, _DRAWN)).round().astype(int)
 
 
 def eigenvalues(gram: np.ndarray) -> np.ndarray:
@@ -251,15 +404,48 @@ def of_gram(
     size: dict[str, int],
     norms: np.ndarray | None = None,
 ) -> Spectrum:
-    """The spectrum of rows' Gram matrix, with that of rows of the same norms and random directions as its null."""
+    """The spectrum of rows' Gram matrix, with that of rows of the same norms and random directions as its null.
+
+    values: ascending, all that are not zero.
+    """
     rows, columns = size["n"], size["columns"]
     m = min(rows, columns)
     null = np.empty((0, 0))
     if norms is not None and job.nulls:
-        rng = generator(job.seed, f"{state.prefix}/{name}")
-        drawn = (structure.random_directions(norms, size["dimension"], rng) for _ in range(job.nulls))
-        null = np.array([eigenvalues(gram)[-m:] for gram in drawn])
-    return record(state, name, max(rows, columns), m, values[-m:], null)
+        null = np.array(list(nulls(job, f"{state.prefix}/{name}", norms, size["dimension"], m)))
+    return record(state, name, max(rows, columns), m, last(values, m), null)
+
+
+def nulls(job: ComputeJacobianJob, name: str, norms: np.ndarray, dimension: int, m: int) -> Iterator[np.ndarray]:
+    """m eigenvalues of each null, from the smaller Gram matrix where the other one is not formed."""
+    rng = generator(job.seed, name)
+    for i in range(job.nulls):
+        if len(norms) <= job.dense:
+            gram = structure.random_directions(norms, dimension, rng)
+        else:
+            rows = streamed.random_directions(norms, dimension, job.seed, f"{name}/{i}")
+            gram = column_gram(rows, len(norms))
+        yield last(eigenvalues(gram), m)
+
+
+def last(values: np.ndarray, m: int) -> np.ndarray:
+    """The m largest of ascending values, with zeros where there are fewer."""
+    return np.concatenate([np.zeros(max(m - len(values), 0)), values[-m:]])
+
+
+def of_sketch(state: State, name: str, own: streamed.Known) -> Spectrum:
+    """An entry that says why there is no spectrum."""
+    size = size_of(state)
+    n, m = max(size["n"], size["columns"]), min(size["n"], size["columns"])
+    status = f"only the {len(own.values)} largest of {m} eigenvalues are known, from a sketch"
+    return replace(record(state, name, n, m, np.empty(0), np.empty((0, 0))), status=status)
+
+
+def of_quadrature(own: streamed.Known, n: int) -> dict[str, np.ndarray]:
+    """The largest eigenvalues, largest first, with their errors, and how many there are above each of many places."""
+    found, above = own.sketched, counts(own.sketched, n)
+    arrays = {"values": found.values, "errors": found.errors, "places": above.places}
+    return arrays | {"above_low": above.low, "above_high": above.high, "above_stderr": above.stderr}
 
 
 def of_diagonal(state: State, name: str, values: np.ndarray) -> Spectrum:
@@ -281,32 +467,25 @@ def record(state: State, name: str, n: int, m: int, values: np.ndarray, null: np
     )
 
 
-def for_drawing(
-    job: ComputeJacobianJob,
-    state: State,
-    found: JacobianMatrices,
-    correlation: np.ndarray,
-    top: np.ndarray,
-    ranked: np.ndarray,
-) -> dict[str, np.ndarray]:
+def for_drawing(job: ComputeJacobianJob, state: State, found: Jacobians, parts: Parts) -> dict[str, np.ndarray]:
     """What figures need of a state, under its name.
 
-    correlation n x n; labels n, ascending; diagonal n; vectors n x r: of the largest eigenvalues; values r;
-    directions r x k x d: right singular vectors; patterns r x k and images r x c x h x w: `structure.class_pattern` of
-    these, shares r; flow r x steps x k: mean probabilities of the classes when all images move along one of `images`,
-    and moved r x steps: share of the images whose class changes.
+    correlation n x n, of 2000 examples at most, and their labels, ascending; diagonal n; vectors n x r: of the largest
+    eigenvalues; values r; directions r x k x d: right singular vectors; patterns r x k and images r x c x h x w:
+    `structure.class_pattern` of these, shares r; flow r x steps x k: mean probabilities of the classes when all images
+    move along one of `images`, and moved r x steps: share of the images whose class changes.
     """
-    at, r = state.at, top.shape[1]
+    at, r = state.at, parts.top.shape[1]
     shape = at.images.shape[1:]
-    usable = int(np.sum(ranked[:r] > np.finfo(float).eps * len(top) * ranked[0]))
-    top, values = top[:, :usable], ranked[:usable]
+    usable = int(np.sum(parts.values[:r] > np.finfo(float).eps * len(parts.top) * parts.values[0]))
+    top, values = parts.top[:, :usable], parts.values[:usable]
     directions = np.stack([found.transposed("softmax", top[:, i]) / np.sqrt(values[i]) for i in range(usable)])
     patterns, images, shares = zip(*map(structure.class_pattern, directions), strict=True)
     flow, moved = probability_flow(state, np.array(images), job.steps)
     return {
-        f"{state.prefix}/correlation": correlation.astype(np.float32),
-        f"{state.prefix}/labels": at.true_labels.astype(np.int64),
-        f"{state.prefix}/diagonal": found.softmax.diagonal().copy(),
+        f"{state.prefix}/correlation": parts.correlation.astype(np.float32),
+        f"{state.prefix}/labels": at.true_labels[drawn(len(at.true_labels))].astype(np.int64),
+        f"{state.prefix}/diagonal": parts.diagonal,
         f"{state.prefix}/vectors": top,
         f"{state.prefix}/values": values,
         f"{state.prefix}/patterns": np.array(patterns),
@@ -325,16 +504,19 @@ def probability_flow(state: State, directions: np.ndarray, steps: list[float]) -
     """
     images = torch.from_numpy(state.at.images)
     scale = float(images.double().square().sum(dim=(1, 2, 3)).mean().sqrt())
-    network = state.trained.network
-    before = network(images).argmax(dim=1)
+
+    def scores(moved: torch.Tensor) -> torch.Tensor:
+        return torch.cat([state.trained.network(part) for part in moved.split(_IMAGES)])
+
+    before = scores(images).argmax(dim=1)
     flow = np.empty((len(directions), len(steps), state.at.classes))
     moved = np.empty(flow.shape[:2])
     for i, direction in enumerate(directions):
         along = torch.from_numpy(direction.astype(np.float32)).reshape(1, *images.shape[1:])
         for j, step in enumerate(steps):
-            scores = network(images + step * scale * along).double()
-            flow[i, j] = scores.softmax(dim=1).mean(dim=0).numpy()
-            moved[i, j] = float((scores.argmax(dim=1) != before).double().mean())
+            found = scores(images + step * scale * along).double()
+            flow[i, j] = found.softmax(dim=1).mean(dim=0).numpy()
+            moved[i, j] = float((found.argmax(dim=1) != before).double().mean())
     return flow, moved
 
 

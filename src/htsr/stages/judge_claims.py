@@ -6,6 +6,7 @@ The rules by which a claim is supported, not supported or inconclusive stand in 
 import logging
 from collections import ChainMap
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 
 import pandas as pd
 from omegaconf import MISSING
@@ -15,7 +16,7 @@ from htsr.errors import InputError
 from htsr.files import Arrays, read_table, write_table
 from htsr.stage import stage
 from htsr.statistics.claims import judge
-from htsr.statistics.evidence import JacobianTables, Judging, Tables, Training
+from htsr.statistics.evidence import JacobianTables, Judging, LandscapeTables, Tables, Training
 from htsr.statistics.jacobian_states import KEYS, OF_SPECTRA, OF_STATES, states, with_distances
 from htsr.statistics.metrics_table import combine
 from htsr.statistics.samples import prepare
@@ -33,6 +34,10 @@ class JudgeClaimsJob(JudgeClaims):
 
     jacobians: collect_jacobians/jacobians.csv; jacobian_spectra, jacobian_details: compute_jacobian of every series and
     sweep in it. Without it, claims about Jacobians are not measured.
+
+    points, surface_summary: of collect_surfaces; hessian_ends, hessian_planes, hessian_curvatures: compute_hessian of
+    every set; explained: project_trajectory of every set that has trajectories; solutions: compare_solutions. Claims
+    about what is not given or empty are not measured.
     """
 
     claims: dict[str, Claim] = field(default_factory=dict)
@@ -50,11 +55,45 @@ class JudgeClaimsJob(JudgeClaims):
     jacobians: str | None = None
     jacobian_spectra: list[str] = field(default_factory=list)
     jacobian_details: list[str] = field(default_factory=list)
+    points: str | None = None
+    surface_summary: str | None = None
+    hessian_ends: list[str] = field(default_factory=list)
+    hessian_planes: list[str] = field(default_factory=list)
+    hessian_curvatures: list[str] = field(default_factory=list)
+    explained: list[str] = field(default_factory=list)
+    solutions: str | None = None
     verdicts: str = MISSING
 
 
 REGRESSED = ["series", "metric", "target", "kendall_tau", "partial_tau", "status"]
 MEASURED = [*KEYS, *OF_STATES, "spectrum", *OF_SPECTRA]
+PLACED = ["surface", "network", "other", "plane", "dimensions", "normalization", "batch_norm"]
+LANDSCAPES = {
+    "points": [*PLACED, "seed", "a", "b", "level", "train_examples", "train_loss", "test_loss"],
+    "surface_summary": [
+        *PLACED,
+        "split",
+        "share_negative",
+        "width_nat",
+        "reached_nat",
+        "train_barrier",
+        "test_barrier",
+    ],
+    "hessian_ends": [
+        "network",
+        "epoch",
+        "layer",
+        "lambda_min",
+        "lambda_max",
+        "undetected",
+        "trace",
+        "filter_lambda_max",
+    ],
+    "hessian_planes": ["network", "batch_norm", "a", "b", "lambda_min", "lambda_max", "ratio"],
+    "hessian_curvatures": ["network", "direction", "step", "exact", "gap"],
+    "explained": ["network", "component", "cumulative", "cumulative_null", "cumulative_p"],
+    "solutions": ["pair", "first", "second", "excess"],
+}
 SWEPT = ["sweep", "network", "seed", "epoch", "final", "layer", "weight_layer"]
 
 
@@ -91,6 +130,30 @@ def jacobians(job: JudgeClaimsJob) -> JacobianTables | None:
     return JacobianTables(with_distances(states(read(job.jacobians, MEASURED)), spectra), spectra, details)
 
 
+def landscape(job: JudgeClaimsJob) -> LandscapeTables | None:
+    """The loss landscapes, if there are any; files without rows are left out."""
+    found = {}
+    for name, needed in LANDSCAPES.items():
+        given = getattr(job, name)
+        files = [path for path in (given if isinstance(given, list) else [given]) if path and len(read_table(path))]
+        tables = [read(path, needed) for path in files]
+        if isinstance(given, list):
+            tables = [table.assign(surface=Path(path).stem) for path, table in zip(files, tables, strict=True)]
+        if tables:
+            found[name] = pd.concat(tables, ignore_index=True)
+    if not found:
+        return None
+    return LandscapeTables(
+        points=found.get("points"),
+        summary=found.get("surface_summary"),
+        ends=found.get("hessian_ends"),
+        plane=found.get("hessian_planes"),
+        curvature=found.get("hessian_curvatures"),
+        explained=found.get("explained"),
+        solutions=found.get("solutions"),
+    )
+
+
 @stage(JudgeClaimsJob)
 def main(job: JudgeClaimsJob) -> None:
     layers = [read(path, ["series", "model", "layer", "weight_layer"]) for path in job.layers]
@@ -102,6 +165,7 @@ def main(job: JudgeClaimsJob) -> None:
         ensembles=prepare(read(job.ensembles, ["ensemble", "layer", "law", "n", "m"])) if job.ensembles else None,
         training=training(job),
         jacobians=jacobians(job),
+        landscape=landscape(job),
     )
     table = judge(job.claims, tables, Judging(job.resamples, job.significance, job.seed))
     for row in table.itertuples():

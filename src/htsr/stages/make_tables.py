@@ -17,7 +17,7 @@ from htsr.errors import InputError
 from htsr.files import Arrays, read_table, whole
 from htsr.stage import stage
 from htsr.statistics.jacobian_states import states, with_distances
-from htsr.tables import jacobians, published, results, sweeps
+from htsr.tables import jacobians, landscapes, published, results, sweeps
 from htsr.tables.classes import classes
 from htsr.tables.comparisons import comparisons
 from htsr.tables.estimators import estimators
@@ -36,7 +36,9 @@ class MakeTablesJob:
     model_titles: those of the models. published: config/published. tables: name and file of each table.
     sweeps, networks: collect_sweep of every sweep; sweep_regressions: regress_accuracy of its networks; sweep_titles,
     axes: of each sweep; shown_sweeps: the sweep that plays each part. jacobians: collect_jacobians/jacobians.csv;
-    jacobian_spectra: compute_jacobian of every series and sweep in it.
+    jacobian_spectra: compute_jacobian of every series and sweep in it. points, surface_summary: collect_surfaces;
+    hessian_ends, hessian_planes, hessian_curvatures: compute_hessian of every set; explained: project_trajectory of
+    every set that follows trainings; solutions: compare_solutions/pairs.csv.
     """
 
     metrics: list[str] = MISSING
@@ -60,6 +62,13 @@ class MakeTablesJob:
     shown_sweeps: dict[str, str | None] = field(default_factory=dict)
     jacobians: str | None = None
     jacobian_spectra: list[str] = field(default_factory=list)
+    points: str | None = None
+    surface_summary: str | None = None
+    hessian_ends: list[str] = field(default_factory=list)
+    hessian_planes: list[str] = field(default_factory=list)
+    hessian_curvatures: list[str] = field(default_factory=list)
+    explained: list[str] = field(default_factory=list)
+    solutions: str | None = None
     tables: dict[str, str] = MISSING
 
 
@@ -109,6 +118,23 @@ def main(job: MakeTablesJob) -> None:
         known["jacobian_split"] = bind(jacobians.jacobian_split, table, titles)
         of_sweeps = read_table(job.sweep_regressions) if job.sweep_regressions else None
         known["jacobian_regressions"] = bind(jacobians.jacobian_regressions, regressions, of_sweeps, job.titles)
+    networks = pd.concat(map(read_table, job.networks), ignore_index=True) if job.networks else None
+    described = landscapes.describe(metrics, networks, job.axes)
+    summary = read_table(job.surface_summary) if job.surface_summary else None
+    pairs = read_table(job.solutions) if job.solutions else None
+    if summary is not None:
+        points = read_table(job.points) if job.points else None
+        known["surfaces"] = bind(landscapes.surfaces, summary, points, described)
+    if job.hessian_ends:
+        ends, planes = (
+            landscapes.concatenated(map(read_table, paths)) for paths in (job.hessian_ends, job.hessian_planes)
+        )
+        known["hessians"] = bind(landscapes.hessians, ends, planes, described)
+    if job.explained:
+        explained = landscapes.concatenated(map(read_table, job.explained))
+        known["trajectories"] = bind(landscapes.trajectories, explained, described)
+    if summary is not None or pairs is not None:
+        known["solutions"] = bind(landscapes.solutions, pairs, summary, described)
     for name in job.tables:
         if name not in known:
             raise InputError(f"make_tables: there is no table {name!r}; with these inputs there are {', '.join(known)}")

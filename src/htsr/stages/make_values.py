@@ -11,7 +11,7 @@ from omegaconf import MISSING
 from htsr.files import Arrays, read_table, whole
 from htsr.stage import stage
 from htsr.statistics.jacobian_states import states, with_distances
-from htsr.tables import jacobians, theory, training
+from htsr.tables import jacobians, landscapes, theory, training
 from htsr.tables.findings import collect
 from htsr.tables.values import render
 
@@ -40,6 +40,13 @@ class MakeValuesJob:
     jacobians: str | None = None
     jacobian_spectra: list[str] = field(default_factory=list)
     jacobian_details: list[str] = field(default_factory=list)
+    points: str | None = None
+    surface_summary: str | None = None
+    hessian_ends: list[str] = field(default_factory=list)
+    hessian_planes: list[str] = field(default_factory=list)
+    hessian_curvatures: list[str] = field(default_factory=list)
+    explained: list[str] = field(default_factory=list)
+    solutions: str | None = None
     settings: dict[str, Any] = field(default_factory=dict)
     values: str = MISSING
 
@@ -73,6 +80,18 @@ def main(job: MakeValuesJob) -> None:
         measured = jacobians.with_networks(measured, metrics, networks)
     details = ChainMap(*map(Arrays, job.jacobian_details))
     jacobians.collect(values, measured, details, regressions, sweep_regressions, job.shown_sweeps)
+    landscapes.collect(
+        values,
+        landscapes.describe(metrics, networks, job.axes),
+        points=read_table(job.points) if job.points else None,
+        summary=read_table(job.surface_summary) if job.surface_summary else None,
+        ends=landscapes.concatenated(map(read_table, job.hessian_ends)),
+        planes=landscapes.concatenated(map(read_table, job.hessian_planes)),
+        curvatures=landscapes.concatenated(map(read_table, job.hessian_curvatures)),
+        explained=landscapes.concatenated(map(read_table, job.explained)),
+        pairs=read_table(job.solutions) if job.solutions else None,
+        axes=job.axes,
+    )
     with whole(job.values) as partial:
         partial.write_text(render(values), encoding="utf-8")
     log.info("%d values, %d flags", len(values.texts), len(values.flags))

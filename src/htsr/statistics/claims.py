@@ -26,6 +26,7 @@ from htsr.statistics.ensemble_claims import (
 )
 from htsr.statistics.evidence import Judging, NotMeasured, Tables
 from htsr.statistics.jacobian_claims import TESTS as OF_JACOBIANS
+from htsr.statistics.landscape_claims import TESTS as OF_LANDSCAPES
 from htsr.statistics.layer_claims import (
     layers_ranked_alike,
     mean_has_sign,
@@ -63,7 +64,7 @@ TESTS = {
         *(slope_equals, slope_exceeds, pl_norm_relation, phases_told_apart),
         *(trend, changes_in_training, differs_along, mean_exceeds, phases_seen, spectra_differ),
         *(acts_more, acts_more_than_labels, tracks_in_sweeps),
-        *OF_JACOBIANS,
+        *(*OF_JACOBIANS, *OF_LANDSCAPES),
     )
 }
 

@@ -44,11 +44,26 @@ class JacobianTables:
 
 
 @dataclass(frozen=True)
+class LandscapeTables:
+    """Loss landscapes, None where there are none. points, summary: of collect_surfaces; ends, plane, curvature (of all
+    sets of compute_hessian) and explained (of project_trajectory): files put together, with the name of the file as
+    `surface`; solutions: compare_solutions/pairs.csv. What claims see of them: `landscape_tables`."""
+
+    points: pd.DataFrame | None = None
+    summary: pd.DataFrame | None = None
+    ends: pd.DataFrame | None = None
+    plane: pd.DataFrame | None = None
+    curvature: pd.DataFrame | None = None
+    explained: pd.DataFrame | None = None
+    solutions: pd.DataFrame | None = None
+
+
+@dataclass(frozen=True)
 class Tables:
     """models: one row a model (`metrics_table.combine`); layers: one row a matrix, with `series, model, layer,
     weight_layer`; regressions: `regression.regress` of models; comparison: model name (or None) of dense, regularized,
-    finetuned; ensembles: one row a random matrix of known law (`samples.prepare`); training: sweeps; jacobians; None
-    where there are none."""
+    finetuned; ensembles: one row a random matrix of known law (`samples.prepare`); training: sweeps; jacobians;
+    landscape; None where there are none."""
 
     models: pd.DataFrame
     layers: pd.DataFrame
@@ -57,6 +72,7 @@ class Tables:
     ensembles: pd.DataFrame | None = None
     training: Training | None = None
     jacobians: JacobianTables | None = None
+    landscape: LandscapeTables | None = None
 
 
 @dataclass(frozen=True)

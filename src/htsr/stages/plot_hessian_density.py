@@ -1,0 +1,45 @@
+"""Draw spectral densities of Hessians, untrained and trained."""
+
+import logging
+from dataclasses import dataclass, field
+
+import pandas as pd
+from omegaconf import MISSING
+
+from htsr.figures import hessian_density, hessians, style
+from htsr.files import Arrays, read_table
+from htsr.stage import stage
+
+log = logging.getLogger("htsr.plot_hessian_density")
+
+
+@dataclass
+class PlotHessianDensityJob:
+    """densities, ends: compute_hessian/{set}_density.safetensors and {set}.csv of one set or more. networks:
+    collect_sweep/{sweep}_networks.csv and collect_metrics/{series}.csv of their networks; axes: settings that each
+    sweep varies; dataset: name of the images.
+    """
+
+    densities: list[str] = MISSING
+    ends: list[str] = MISSING
+    networks: list[str] = MISSING
+    axes: dict[str, list[str]] = field(default_factory=dict)
+    dataset: str = MISSING
+    pdf: str = MISSING
+    png: str = MISSING
+    csv: str = MISSING
+
+
+@stage(PlotHessianDensityJob)
+def main(job: PlotHessianDensityJob) -> None:
+    densities = [Arrays(path) for path in job.densities]
+    ends = pd.concat([read_table(path) for path in job.ends], ignore_index=True)
+    networks = pd.concat([read_table(path) for path in job.networks], ignore_index=True)
+    titles = hessians.titles(ends["network"], networks, job.axes)
+    figure, drawn = hessian_density.draw(densities, ends, titles, job.dataset)
+    style.save(figure, drawn, job.pdf, job.png, job.csv)
+    log.info("drew %d networks", drawn["network"].nunique())
+
+
+if __name__ == "__main__":
+    main()

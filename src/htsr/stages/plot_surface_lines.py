@@ -1,0 +1,45 @@
+"""Draw loss and accuracy along random directions by the settings of trainings: batch size, weight decay, optimizer."""
+
+import logging
+from dataclasses import dataclass, field
+
+import pandas as pd
+from omegaconf import MISSING
+
+from htsr.figures import style, surface_lines
+from htsr.files import read_table
+from htsr.stage import stage
+
+log = logging.getLogger("htsr.plot_surface_lines")
+
+
+@dataclass
+class PlotSurfaceLinesJob:
+    """points: of collect_surfaces. networks: collect_sweep/{sweep}_networks.csv and collect_metrics/{series}.csv; axes:
+    settings that each sweep varies. dataset: name of the images. compared: the setting whose values have a curve each
+    in every panel. log: whether losses have a logarithmic axis.
+    """
+
+    points: str = MISSING
+    networks: list[str] = MISSING
+    axes: dict[str, list[str]] = field(default_factory=dict)
+    dataset: str = MISSING
+    compared: str = "batch_size"
+    log: bool = True
+    pdf: str = MISSING
+    png: str = MISSING
+    csv: str = MISSING
+
+
+@stage(PlotSurfaceLinesJob)
+def main(job: PlotSurfaceLinesJob) -> None:
+    networks = pd.concat([read_table(path) for path in job.networks], ignore_index=True)
+    figure, drawn = surface_lines.draw(
+        read_table(job.points), networks, job.axes, job.dataset, compared=job.compared, log=job.log
+    )
+    style.save(figure, drawn, job.pdf, job.png, job.csv)
+    log.info("drew %d networks", drawn["network"].nunique())
+
+
+if __name__ == "__main__":
+    main()

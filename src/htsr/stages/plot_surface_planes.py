@@ -1,0 +1,45 @@
+"""Draw contours of losses over planes with frozen and recalibrated batch norm, and through three solutions."""
+
+import logging
+from dataclasses import dataclass, field
+
+import pandas as pd
+from omegaconf import MISSING
+
+from htsr.figures import style, surface_planes
+from htsr.files import read_table
+from htsr.stage import stage
+
+log = logging.getLogger("htsr.plot_surface_planes")
+
+
+@dataclass
+class PlotSurfacePlanesJob:
+    """points, places, summary: of collect_surfaces. networks: collect_sweep/{sweep}_networks.csv of every sweep and
+    collect_metrics/{series}.csv of every series; axes: settings that each sweep varies. dataset: name of the images.
+    log: losses on a logarithmic scale.
+    """
+
+    log: bool = True
+    points: str = MISSING
+    places: str = MISSING
+    summary: str = MISSING
+    networks: list[str] = MISSING
+    axes: dict[str, list[str]] = field(default_factory=dict)
+    dataset: str = MISSING
+    pdf: str = MISSING
+    png: str = MISSING
+    csv: str = MISSING
+
+
+@stage(PlotSurfacePlanesJob)
+def main(job: PlotSurfacePlanesJob) -> None:
+    networks = pd.concat([read_table(path) for path in job.networks], ignore_index=True)
+    tables = [read_table(path) for path in (job.points, job.places, job.summary)]
+    figure, drawn = surface_planes.draw(*tables, networks, job.axes, job.dataset, log=job.log)
+    style.save(figure, drawn, job.pdf, job.png, job.csv)
+    log.info("drew %d planes", len(drawn[["surface", "network"]].drop_duplicates()))
+
+
+if __name__ == "__main__":
+    main()
