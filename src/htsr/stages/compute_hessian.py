@@ -250,7 +250,7 @@ def over_plane(job: ComputeHessianJob, label: str, trained: Trained, data: Examp
         memory=job.memory_gb * 1e9,
     )
     known = {"n_examples": len(data.labels), "normalization": plane.normalization, "batch_norm": plane.batch_norm}
-    return [known | {"seed": plane.directions_seed} | row for row in rows]
+    return [known | {"directions_seed": plane.directions_seed} | row for row in rows]
 
 
 if __name__ == "__main__":
