@@ -70,14 +70,25 @@ def _cell(value: Any) -> Any:
     return "" if value is None or value != value else value
 
 
-def read_table(path: str | Path) -> pd.DataFrame:
-    """Read a CSV table. Raises InputError where the file is missing, empty or no table."""
+def read_table(path: str | Path, rows: int | None = None) -> pd.DataFrame:
+    """Read a CSV table, or its first rows. Raises InputError where the file is missing, empty or no table."""
     import pandas as pd
 
     try:
-        return pd.read_csv(path)
+        return pd.read_csv(path, nrows=rows)
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: not a readable CSV table: {error}") from error
+
+
+def read_tables(paths: Iterable[str | Path]) -> pd.DataFrame:
+    """The rows of several CSV tables in one; those without rows, whose columns have no type, count only where all are.
+
+    Raises InputError as `read_table`.
+    """
+    import pandas as pd
+
+    tables = [read_table(path) for path in paths]
+    return pd.concat([table for table in tables if len(table)] or tables, ignore_index=True)
 
 
 def write_arrays(path: str | Path, arrays: Iterable[tuple[str, np.ndarray]], header: Mapping[str, Any]) -> None:

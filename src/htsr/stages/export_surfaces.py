@@ -18,7 +18,7 @@ from omegaconf import MISSING
 from htsr.figures.surface_page import render
 from htsr.figures.surfaces import known as of_networks
 from htsr.figures.surfaces import titles as titles_of
-from htsr.files import read_table, whole
+from htsr.files import read_table, read_tables, whole
 from htsr.landscape.export import Plane, planes
 from htsr.landscape.vtk import files
 from htsr.stage import stage
@@ -48,7 +48,7 @@ class ExportSurfacesJob:
 @stage(ExportSurfacesJob)
 def main(job: ExportSurfacesJob) -> None:
     surfaces = planes(*(read_table(path) for path in (job.points, job.places, job.summary)))
-    titles = names(surfaces, pd.concat(map(read_table, job.networks)), job.axes) if job.networks else {}
+    titles = names(surfaces, read_tables(job.networks), job.axes) if job.networks else {}
     with whole(job.html) as partial:
         partial.write_text(render(surfaces, job.sets, titles, job.title), encoding="utf-8")
     with whole(job.vtk) as partial, zipfile.ZipFile(partial, "w") as archive:

@@ -13,7 +13,7 @@ from omegaconf import MISSING
 
 from htsr.config import Claim, Comparison, JudgeClaims
 from htsr.errors import InputError
-from htsr.files import Arrays, read_table, write_table
+from htsr.files import Arrays, read_table, read_tables, write_table
 from htsr.stage import stage
 from htsr.statistics.claims import judge
 from htsr.statistics.evidence import JacobianTables, Judging, LandscapeTables, Tables, Training
@@ -97,13 +97,14 @@ LANDSCAPES = {
 SWEPT = ["sweep", "network", "seed", "epoch", "final", "layer", "weight_layer"]
 
 
-def read(path: str, needed: list[str]) -> pd.DataFrame:
-    """A table with the needed columns. Raises InputError where one is missing."""
-    table = read_table(path)
-    missing = [column for column in needed if column not in table]
-    if missing:
-        raise InputError(f"{path}: no column {', '.join(missing)}: not a table of this pipeline")
-    return table
+def read(files: str | list[str], needed: list[str]) -> pd.DataFrame:
+    """A table, or several in one, with the needed columns. Raises InputError where a file lacks one."""
+    paths = [files] if isinstance(files, str) else files
+    for path in paths:
+        missing = [column for column in needed if column not in read_table(path, rows=0)]
+        if missing:
+            raise InputError(f"{path}: no column {', '.join(missing)}: not a table of this pipeline")
+    return read_tables(paths)
 
 
 def training(job: JudgeClaimsJob) -> Training | None:
@@ -113,8 +114,8 @@ def training(job: JudgeClaimsJob) -> Training | None:
     if not job.networks or job.sweep_regressions is None:
         raise InputError("sweeps are judged together with `networks` and `sweep_regressions`: give all three")
     return Training(
-        layers=pd.concat([read(path, SWEPT) for path in job.sweeps], ignore_index=True),
-        networks=pd.concat([read(path, ["series", "model", "seed", "status"]) for path in job.networks]),
+        layers=read(job.sweeps, SWEPT),
+        networks=read(job.networks, ["series", "model", "seed", "status"]),
         parts=job.shown_sweeps,
         axes=job.axes,
         regressions=read(job.sweep_regressions, REGRESSED),
@@ -156,10 +157,9 @@ def landscape(job: JudgeClaimsJob) -> LandscapeTables | None:
 
 @stage(JudgeClaimsJob)
 def main(job: JudgeClaimsJob) -> None:
-    layers = [read(path, ["series", "model", "layer", "weight_layer"]) for path in job.layers]
     tables = Tables(
         models=combine({path: read_table(path) for path in job.metrics}),
-        layers=pd.concat(layers, ignore_index=True).astype({"series": str, "model": str}),
+        layers=read(job.layers, ["series", "model", "layer", "weight_layer"]).astype({"series": str, "model": str}),
         regressions=read(job.regressions, REGRESSED),
         comparison=asdict(job.comparison),
         ensembles=prepare(read(job.ensembles, ["ensemble", "layer", "law", "n", "m"])) if job.ensembles else None,

@@ -10,11 +10,10 @@ from dataclasses import dataclass, field
 from functools import partial as bind
 from typing import Any
 
-import pandas as pd
 from omegaconf import MISSING
 
 from htsr.errors import InputError
-from htsr.files import Arrays, read_table, whole
+from htsr.files import Arrays, read_table, read_tables, whole
 from htsr.stage import stage
 from htsr.statistics.jacobian_states import states, with_distances
 from htsr.tables import jacobians, landscapes, published, results, sweeps
@@ -74,8 +73,8 @@ class MakeTablesJob:
 
 @stage(MakeTablesJob)
 def main(job: MakeTablesJob) -> None:
-    metrics = pd.concat([read_table(path) for path in job.metrics], ignore_index=True)
-    layers = pd.concat([read_table(path) for path in job.layers], ignore_index=True)
+    metrics = read_tables(job.metrics)
+    layers = read_tables(job.layers)
     regressions, claims = read_table(job.regressions), read_table(job.claims)
     headers = [Arrays(path).header for path in job.esds]
     known = {
@@ -96,11 +95,12 @@ def main(job: MakeTablesJob) -> None:
     if job.validations:
         known["estimators"] = bind(estimators, read_table(job.validations))
     if job.summaries:
-        known["smoothing"] = bind(smoothing, pd.concat(map(read_table, job.summaries)), job.model_titles)
+        known["smoothing"] = bind(smoothing, read_tables(job.summaries), job.model_titles)
     if job.pairs:
-        known["comparisons"] = bind(comparisons, pd.concat(map(read_table, job.pairs)), job.model_titles)
+        known["comparisons"] = bind(comparisons, read_tables(job.pairs), job.model_titles)
+    networks = read_tables(job.networks) if job.networks else None
     if job.sweeps:
-        swept, networks = (pd.concat(map(read_table, paths)) for paths in (job.sweeps, job.networks))
+        swept = read_tables(job.sweeps)
         batches, regularized = (job.shown_sweeps.get(part) for part in ("batch_size", "regularization"))
         if batches:
             numbers = job.published.get("batch_size")
@@ -110,15 +110,13 @@ def main(job: MakeTablesJob) -> None:
             known["regularization"] = bind(sweeps.regularization, swept, networks, regularized, axis, job.normalization)
         known["sweep_regressions"] = bind(sweeps.sweep_regressions, read_table(job.sweep_regressions), job.sweep_titles)
     if job.jacobians:
-        swept = pd.concat(map(read_table, job.networks), ignore_index=True) if job.networks else None
         table = with_distances(states(read_table(job.jacobians)), ChainMap(*map(Arrays, job.jacobian_spectra)))
-        table = jacobians.with_networks(table, metrics, swept)
+        table = jacobians.with_networks(table, metrics, networks)
         titles = job.titles | job.sweep_titles
         known["jacobian_networks"] = bind(jacobians.jacobian_networks, table, titles)
         known["jacobian_split"] = bind(jacobians.jacobian_split, table, titles)
         of_sweeps = read_table(job.sweep_regressions) if job.sweep_regressions else None
         known["jacobian_regressions"] = bind(jacobians.jacobian_regressions, regressions, of_sweeps, job.titles)
-    networks = pd.concat(map(read_table, job.networks), ignore_index=True) if job.networks else None
     described = landscapes.describe(metrics, networks, job.axes)
     summary = read_table(job.surface_summary) if job.surface_summary else None
     pairs = read_table(job.solutions) if job.solutions else None

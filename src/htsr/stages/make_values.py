@@ -5,10 +5,9 @@ from collections import ChainMap
 from dataclasses import dataclass, field
 from typing import Any
 
-import pandas as pd
 from omegaconf import MISSING
 
-from htsr.files import Arrays, read_table, whole
+from htsr.files import Arrays, read_table, read_tables, whole
 from htsr.stage import stage
 from htsr.statistics.jacobian_states import states, with_distances
 from htsr.tables import jacobians, landscapes, theory, training
@@ -53,21 +52,21 @@ class MakeValuesJob:
 
 @stage(MakeValuesJob)
 def main(job: MakeValuesJob) -> None:
-    metrics = pd.concat([read_table(path) for path in job.metrics], ignore_index=True)
-    layers = pd.concat([read_table(path) for path in job.layers], ignore_index=True)
+    metrics = read_tables(job.metrics)
+    layers = read_tables(job.layers)
     regressions = read_table(job.regressions)
     values = collect(metrics, layers, regressions, read_table(job.claims), job.titles, job.settings)
     theory.collect(
         values,
         read_table(job.ensembles) if job.ensembles else None,
         read_table(job.validations) if job.validations else None,
-        pd.concat(map(read_table, job.summaries)) if job.summaries else None,
+        read_tables(job.summaries) if job.summaries else None,
     )
-    networks = pd.concat(map(read_table, job.networks), ignore_index=True) if job.networks else None
+    networks = read_tables(job.networks) if job.networks else None
     sweep_regressions = read_table(job.sweep_regressions) if job.sweep_regressions else None
     training.collect(
         values,
-        pd.concat(map(read_table, job.sweeps), ignore_index=True) if job.sweeps else None,
+        read_tables(job.sweeps) if job.sweeps else None,
         networks,
         sweep_regressions,
         job.shown_sweeps,

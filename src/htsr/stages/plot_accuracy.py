@@ -3,11 +3,10 @@
 import logging
 from dataclasses import dataclass, field
 
-import pandas as pd
 from omegaconf import MISSING
 
 from htsr.figures import accuracy, style
-from htsr.files import read_table
+from htsr.files import read_table, read_tables
 from htsr.stage import stage
 
 log = logging.getLogger("htsr.plot_accuracy")
@@ -30,7 +29,7 @@ class PlotAccuracyJob:
 
 @stage(PlotAccuracyJob)
 def main(job: PlotAccuracyJob) -> None:
-    metrics = pd.concat([read_table(path) for path in job.metrics], ignore_index=True)
+    metrics = read_tables(job.metrics)
     regressions = read_table(job.regressions)
     figure, drawn = accuracy.draw(metrics, regressions, COLUMNS, job.titles, job.normalization, named=True)
     style.save(figure, drawn, job.pdf, job.png, job.csv)

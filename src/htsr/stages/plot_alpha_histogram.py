@@ -3,11 +3,10 @@
 import logging
 from dataclasses import dataclass, field
 
-import pandas as pd
 from omegaconf import MISSING
 
 from htsr.figures import alpha_histogram, style
-from htsr.files import read_table
+from htsr.files import read_tables
 from htsr.stage import stage
 
 log = logging.getLogger("htsr.plot_alpha_histogram")
@@ -26,7 +25,7 @@ class PlotAlphaHistogramJob:
 
 @stage(PlotAlphaHistogramJob)
 def main(job: PlotAlphaHistogramJob) -> None:
-    layers = pd.concat([read_table(path) for path in job.layers], ignore_index=True)
+    layers = read_tables(job.layers)
     figure, drawn = alpha_histogram.draw(layers, job.titles)
     style.save(figure, drawn, job.pdf, job.png, job.csv)
     log.info("drew %d exponents", layers["alpha"].notna().sum())

@@ -3,11 +3,10 @@
 import logging
 from dataclasses import dataclass
 
-import pandas as pd
 from omegaconf import MISSING
 
 from htsr.figures import alpha_kinds, style
-from htsr.files import read_table
+from htsr.files import read_tables
 from htsr.stage import stage
 
 log = logging.getLogger("htsr.plot_alpha_kinds")
@@ -25,7 +24,7 @@ class PlotAlphaKindsJob:
 
 @stage(PlotAlphaKindsJob)
 def main(job: PlotAlphaKindsJob) -> None:
-    layers = pd.concat([read_table(path) for path in job.layers], ignore_index=True)
+    layers = read_tables(job.layers)
     figure, drawn = alpha_kinds.draw(layers)
     style.save(figure, drawn, job.pdf, job.png, job.csv)
     log.info("drew %d exponents", layers["alpha"].notna().sum())

@@ -3,13 +3,12 @@
 import logging
 from dataclasses import dataclass
 
-import pandas as pd
 from omegaconf import MISSING
 
 from htsr.config import Comparison
 from htsr.errors import InputError
 from htsr.figures import comparison, style
-from htsr.files import read_table
+from htsr.files import read_tables
 from htsr.stage import stage
 
 log = logging.getLogger("htsr.plot_comparison")
@@ -28,7 +27,7 @@ class PlotComparisonJob(Comparison):
 
 @stage(PlotComparisonJob)
 def main(job: PlotComparisonJob) -> None:
-    layers = pd.concat([read_table(path) for path in job.layers], ignore_index=True)
+    layers = read_tables(job.layers)
     named = {"dense": job.dense, "regularized": job.regularized, "fine-tuned": job.finetuned}
     roles = {role: model for role, model in named.items() if model is not None}
     absent = [model for model in roles.values() if model not in set(layers["model"])]

@@ -3,11 +3,10 @@
 import logging
 from dataclasses import dataclass, field
 
-import pandas as pd
 from omegaconf import MISSING
 
 from htsr.figures import generalization, style
-from htsr.files import read_table
+from htsr.files import read_table, read_tables
 from htsr.stage import stage
 
 log = logging.getLogger("htsr.plot_generalization")
@@ -28,7 +27,7 @@ class PlotGeneralizationJob:
 
 @stage(PlotGeneralizationJob)
 def main(job: PlotGeneralizationJob) -> None:
-    networks = pd.concat([read_table(path) for path in job.networks], ignore_index=True)
+    networks = read_tables(job.networks)
     regressions = read_table(job.regressions)
     figure, drawn = generalization.draw(networks, regressions, job.titles, job.normalization)
     style.save(figure, drawn, job.pdf, job.png, job.csv)

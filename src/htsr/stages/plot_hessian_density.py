@@ -3,11 +3,10 @@
 import logging
 from dataclasses import dataclass, field
 
-import pandas as pd
 from omegaconf import MISSING
 
 from htsr.figures import hessian_density, hessians, style
-from htsr.files import Arrays, read_table
+from htsr.files import Arrays, read_tables
 from htsr.stage import stage
 
 log = logging.getLogger("htsr.plot_hessian_density")
@@ -33,8 +32,8 @@ class PlotHessianDensityJob:
 @stage(PlotHessianDensityJob)
 def main(job: PlotHessianDensityJob) -> None:
     densities = [Arrays(path) for path in job.densities]
-    ends = pd.concat([read_table(path) for path in job.ends], ignore_index=True)
-    networks = pd.concat([read_table(path) for path in job.networks], ignore_index=True)
+    ends = read_tables(job.ends)
+    networks = read_tables(job.networks)
     titles = hessians.titles(ends["network"], networks, job.axes)
     figure, drawn = hessian_density.draw(densities, ends, titles, job.dataset)
     style.save(figure, drawn, job.pdf, job.png, job.csv)

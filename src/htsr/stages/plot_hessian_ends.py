@@ -3,11 +3,10 @@
 import logging
 from dataclasses import dataclass, field
 
-import pandas as pd
 from omegaconf import MISSING
 
 from htsr.figures import hessian_ends, hessians, style
-from htsr.files import read_table
+from htsr.files import read_tables
 from htsr.stage import stage
 
 log = logging.getLogger("htsr.plot_hessian_ends")
@@ -31,8 +30,8 @@ class PlotHessianEndsJob:
 
 @stage(PlotHessianEndsJob)
 def main(job: PlotHessianEndsJob) -> None:
-    ends = pd.concat([read_table(path) for path in job.ends], ignore_index=True)
-    networks = pd.concat([read_table(path) for path in job.networks], ignore_index=True)
+    ends = read_tables(job.ends)
+    networks = read_tables(job.networks)
     titles = hessians.titles(ends["network"], networks, job.axes)
     figure, drawn = hessian_ends.draw(ends, titles, job.dataset)
     style.save(figure, drawn, job.pdf, job.png, job.csv)

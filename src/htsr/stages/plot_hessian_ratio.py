@@ -3,11 +3,10 @@
 import logging
 from dataclasses import dataclass, field
 
-import pandas as pd
 from omegaconf import MISSING
 
 from htsr.figures import hessian_ratio, hessians, style
-from htsr.files import read_table
+from htsr.files import read_tables
 from htsr.stage import stage
 
 log = logging.getLogger("htsr.plot_hessian_ratio")
@@ -30,8 +29,8 @@ class PlotHessianRatioJob:
 
 @stage(PlotHessianRatioJob)
 def main(job: PlotHessianRatioJob) -> None:
-    planes = pd.concat([read_table(path) for path in job.planes], ignore_index=True)
-    networks = pd.concat([read_table(path) for path in job.networks], ignore_index=True)
+    planes = read_tables(job.planes)
+    networks = read_tables(job.networks)
     titles = hessians.titles(planes["network"], networks, job.axes)
     figure, drawn = hessian_ratio.draw(planes, titles, job.dataset)
     style.save(figure, drawn, job.pdf, job.png, job.csv)

@@ -3,11 +3,10 @@
 import logging
 from dataclasses import dataclass, field
 
-import pandas as pd
 from omegaconf import MISSING
 
 from htsr.figures import hessian_scales, hessians, style
-from htsr.files import read_table
+from htsr.files import read_tables
 from htsr.stage import stage
 
 log = logging.getLogger("htsr.plot_hessian_scales")
@@ -32,9 +31,9 @@ class PlotHessianScalesJob:
 
 @stage(PlotHessianScalesJob)
 def main(job: PlotHessianScalesJob) -> None:
-    curvature = pd.concat([read_table(path) for path in job.curvatures], ignore_index=True)
-    ends = pd.concat([read_table(path) for path in job.ends], ignore_index=True)
-    networks = pd.concat([read_table(path) for path in job.networks], ignore_index=True)
+    curvature = read_tables(job.curvatures)
+    ends = read_tables(job.ends)
+    networks = read_tables(job.networks)
     titles = hessians.titles(ends["network"], networks, job.axes)
     figure, drawn = hessian_scales.draw(curvature, ends, titles, job.dataset)
     style.save(figure, drawn, job.pdf, job.png, job.csv)

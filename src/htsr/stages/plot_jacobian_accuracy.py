@@ -3,11 +3,10 @@
 import logging
 from dataclasses import dataclass, field
 
-import pandas as pd
 from omegaconf import MISSING
 
 from htsr.figures import jacobian_accuracy, style
-from htsr.files import read_table
+from htsr.files import read_table, read_tables
 from htsr.stage import stage
 
 log = logging.getLogger("htsr.plot_jacobian_accuracy")
@@ -33,7 +32,7 @@ class PlotJacobianAccuracyJob:
 
 @stage(PlotJacobianAccuracyJob)
 def main(job: PlotJacobianAccuracyJob) -> None:
-    networks = pd.concat([read_table(path) for path in job.networks], ignore_index=True)
+    networks = read_tables(job.networks)
     paths = {"series": job.regressions, "sweeps": job.sweep_regressions}
     regressions = {kind: read_table(path) for kind, path in paths.items() if path}
     figure, drawn = jacobian_accuracy.draw(read_table(job.jacobians), networks, regressions, job.titles, job.dataset)

@@ -3,11 +3,10 @@
 import logging
 from dataclasses import dataclass, field
 
-import pandas as pd
 from omegaconf import MISSING
 
 from htsr.figures import jacobian_trends, style
-from htsr.files import read_table
+from htsr.files import read_table, read_tables
 from htsr.stage import stage
 
 log = logging.getLogger("htsr.plot_jacobian_trends")
@@ -31,7 +30,7 @@ class PlotJacobianTrendsJob:
 
 @stage(PlotJacobianTrendsJob)
 def main(job: PlotJacobianTrendsJob) -> None:
-    networks = pd.concat([read_table(path) for path in job.networks], ignore_index=True)
+    networks = read_tables(job.networks)
     figure, drawn = jacobian_trends.draw(read_table(job.jacobians), networks, job.axes, job.shown_sweeps, job.dataset)
     style.save(figure, drawn, job.pdf, job.png, job.csv)
     log.info("drew %d networks", drawn["network"].nunique())

@@ -9,7 +9,7 @@ from omegaconf import MISSING
 from htsr.config import PlotEsd
 from htsr.errors import InputError
 from htsr.figures import localization, style
-from htsr.files import Arrays, read_table
+from htsr.files import Arrays, read_table, read_tables
 from htsr.stage import stage
 
 log = logging.getLogger("htsr.plot_localization")
@@ -41,7 +41,7 @@ def main(job: PlotLocalizationJob) -> None:
                 raise InputError(f"{vectors}: no vectors of {layer!r}, which {path} has: make both anew")
             detail = pd.DataFrame(arrays[layer], columns=arrays.header["columns"])
             shown.append(localization.Shown(name, layer, arrays.header["spectra"][layer], detail))
-    table = pd.concat([read_table(path) for path in job.tables], ignore_index=True)
+    table = read_tables(job.tables)
     figure, drawn = localization.draw(shown, table, job.normalization)
     style.save(figure, drawn, job.pdf, job.png, job.csv)
     log.info("drew %s", ", ".join(f"{item.model} {item.layer}" for item in shown))

@@ -8,7 +8,7 @@ from omegaconf import MISSING
 
 from htsr.config import RegressAccuracy
 from htsr.figures import sharpness, style
-from htsr.files import read_table
+from htsr.files import read_table, read_tables
 from htsr.stage import stage
 
 log = logging.getLogger("htsr.plot_sharpness")
@@ -35,9 +35,9 @@ class PlotSharpnessJob(RegressAccuracy):
 
 @stage(PlotSharpnessJob)
 def main(job: PlotSharpnessJob) -> None:
-    networks = pd.concat([read_table(path) for path in job.networks], ignore_index=True)
+    networks = read_tables(job.networks)
     summary = read_table(job.summary) if job.summary else pd.DataFrame()
-    ends = pd.concat([read_table(path) for path in job.ends], ignore_index=True) if job.ends else pd.DataFrame()
+    ends = read_tables(job.ends) if job.ends else pd.DataFrame()
     figure, drawn = sharpness.draw(
         summary,
         ends,

@@ -3,11 +3,10 @@
 import logging
 from dataclasses import dataclass, field
 
-import pandas as pd
 from omegaconf import MISSING
 
 from htsr.figures import stable_rank, style
-from htsr.files import read_table
+from htsr.files import read_tables
 from htsr.stage import stage
 
 log = logging.getLogger("htsr.plot_stable_rank")
@@ -27,7 +26,7 @@ class PlotStableRankJob:
 
 @stage(PlotStableRankJob)
 def main(job: PlotStableRankJob) -> None:
-    layers = pd.concat([read_table(path) for path in job.layers], ignore_index=True)
+    layers = read_tables(job.layers)
     figure, drawn = stable_rank.draw(layers, job.titles, job.normalization)
     style.save(figure, drawn, job.pdf, job.png, job.csv)
     log.info("drew %d matrices", len(drawn))

@@ -3,11 +3,10 @@
 import logging
 from dataclasses import dataclass, field
 
-import pandas as pd
 from omegaconf import MISSING
 
 from htsr.figures import style, surface_3d
-from htsr.files import read_table
+from htsr.files import read_table, read_tables
 from htsr.stage import stage
 
 log = logging.getLogger("htsr.plot_surface_3d")
@@ -33,7 +32,7 @@ class PlotSurface3dJob:
 
 @stage(PlotSurface3dJob)
 def main(job: PlotSurface3dJob) -> None:
-    networks = pd.concat([read_table(path) for path in job.networks], ignore_index=True)
+    networks = read_tables(job.networks)
     tables = [read_table(path) for path in (job.points, job.summary)]
     figure, drawn = surface_3d.draw(*tables, networks, job.axes, job.dataset, log=job.log)
     style.save(figure, drawn, job.pdf, job.png, job.csv)

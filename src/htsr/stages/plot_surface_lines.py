@@ -3,11 +3,10 @@
 import logging
 from dataclasses import dataclass, field
 
-import pandas as pd
 from omegaconf import MISSING
 
 from htsr.figures import style, surface_lines
-from htsr.files import read_table
+from htsr.files import read_table, read_tables
 from htsr.stage import stage
 
 log = logging.getLogger("htsr.plot_surface_lines")
@@ -33,7 +32,7 @@ class PlotSurfaceLinesJob:
 
 @stage(PlotSurfaceLinesJob)
 def main(job: PlotSurfaceLinesJob) -> None:
-    networks = pd.concat([read_table(path) for path in job.networks], ignore_index=True)
+    networks = read_tables(job.networks)
     figure, drawn = surface_lines.draw(
         read_table(job.points), networks, job.axes, job.dataset, compared=job.compared, log=job.log
     )

@@ -3,11 +3,10 @@
 import logging
 from dataclasses import dataclass, field
 
-import pandas as pd
 from omegaconf import MISSING
 
 from htsr.figures import style, surface_paths
-from htsr.files import read_table
+from htsr.files import read_table, read_tables
 from htsr.stage import stage
 
 log = logging.getLogger("htsr.plot_surface_paths")
@@ -33,7 +32,7 @@ class PlotSurfacePathsJob:
 
 @stage(PlotSurfacePathsJob)
 def main(job: PlotSurfacePathsJob) -> None:
-    networks = pd.concat([read_table(path) for path in job.networks], ignore_index=True)
+    networks = read_tables(job.networks)
     figure, drawn = surface_paths.draw(
         read_table(job.points), read_table(job.summary), networks, job.axes, job.dataset, log=job.log
     )

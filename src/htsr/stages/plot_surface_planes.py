@@ -3,11 +3,10 @@
 import logging
 from dataclasses import dataclass, field
 
-import pandas as pd
 from omegaconf import MISSING
 
 from htsr.figures import style, surface_planes
-from htsr.files import read_table
+from htsr.files import read_table, read_tables
 from htsr.stage import stage
 
 log = logging.getLogger("htsr.plot_surface_planes")
@@ -34,7 +33,7 @@ class PlotSurfacePlanesJob:
 
 @stage(PlotSurfacePlanesJob)
 def main(job: PlotSurfacePlanesJob) -> None:
-    networks = pd.concat([read_table(path) for path in job.networks], ignore_index=True)
+    networks = read_tables(job.networks)
     tables = [read_table(path) for path in (job.points, job.places, job.summary)]
     figure, drawn = surface_planes.draw(*tables, networks, job.axes, job.dataset, log=job.log)
     style.save(figure, drawn, job.pdf, job.png, job.csv)

@@ -3,11 +3,10 @@
 import logging
 from dataclasses import dataclass, field
 
-import pandas as pd
 from omegaconf import MISSING
 
 from htsr.figures import style, trajectories
-from htsr.files import read_table
+from htsr.files import read_table, read_tables
 from htsr.stage import stage
 
 log = logging.getLogger("htsr.plot_trajectories")
@@ -37,9 +36,9 @@ class PlotTrajectoriesJob:
 @stage(PlotTrajectoriesJob)
 def main(job: PlotTrajectoriesJob) -> None:
     points, places = read_table(job.points), read_table(job.places)
-    coordinates = pd.concat([read_table(path) for path in job.coordinates], ignore_index=True)
-    explained = pd.concat([read_table(path) for path in job.explained], ignore_index=True)
-    networks = pd.concat([read_table(path) for path in job.networks], ignore_index=True)
+    coordinates = read_tables(job.coordinates)
+    explained = read_tables(job.explained)
+    networks = read_tables(job.networks)
     figure, drawn = trajectories.draw(
         points, places, coordinates, explained, networks, job.axes, job.dataset, level=job.level
     )
