@@ -25,8 +25,8 @@ from htsr.statistics.student import student
 EMPTY = pd.DataFrame()
 JUDGING = Judging(resamples=100)
 AXES = {
-    "depth": {"shortcuts": ["with", "without"], "network.depth": [8, 20, 32]},
-    "width": {"shortcuts": ["with", "without"], "network.width": [4, 16]},
+    "depth": {"shortcuts": ["with", "without"], "depth": [8, 20, 32]},
+    "width": {"shortcuts": ["with", "without"], "width": [4, 16]},
     "vgg": {"optimizer": ["sgd", "adam"], "batch_size": [16, 256], "weight_decay": [0.0, 0.01]},
     "labels": {"label_noise": [0.0, 1.0]},
 }
@@ -60,7 +60,7 @@ def surfaces(trained, noise=0.02):
         error = rng.normal(0, noise)
         without = row.get("shortcuts") == "without"
         if sweep_name in ("depth", "width"):
-            depth, width = (row[f"network.{axis}"] for axis in ("depth", "width"))
+            depth, width = (row[axis] for axis in ("depth", "width"))
             bad = without * ((depth if sweep_name == "depth" else 16) / 64 - (0.1 if width == 16 else 0))
             for policy in ("frozen", "recalibrated"):
                 rows.append(surface(name, sweep_name, policy=policy, share_negative=0.1 + bad + error))
@@ -215,13 +215,13 @@ def test_one_axis_at_an_end_of_another(given):
 def test_interaction_with_labels(given):
     row = judged(
         given, "landscape_interacts", table="summary", where=PLANES, column="share_negative",
-        axis="network.depth", across="shortcuts", first="with", second="without",
+        axis="depth", across="shortcuts", first="with", second="without",
     )  # fmt: skip
     assert row["verdict"] == verdict.SUPPORTED and row["n"] == 3 and row["effect"] == pytest.approx(24 / 64, abs=0.05)
 
 
 def test_trend_with_depth_without_shortcuts(given):
-    chosen = {"table": "summary", "column": "share_negative", "axis": "network.depth"}
+    chosen = {"table": "summary", "column": "share_negative", "axis": "depth"}
     row = judged(given, "landscape_trend", where=PLANES | {"shortcuts": "without"}, **chosen)
     assert row["verdict"] == verdict.SUPPORTED and row["n"] == 9 and row["effect"] == pytest.approx(3**0.5 / 2)
     row = judged(given, "landscape_trend", where=PLANES, **chosen)
@@ -236,11 +236,11 @@ def test_one_network_a_setting_is_said_and_no_seeds_are_made_up(given):
     assert row["n"] == 5 and "one network a setting" in row["reason"]
     row = judged(
         only, "landscape_trend", table="summary", where=PLANES | {"shortcuts": "without"}, column="share_negative",
-        axis="network.depth",
+        axis="depth",
     )  # fmt: skip
     assert row["verdict"] == verdict.INCONCLUSIVE and "with so few networks p cannot fall below" in row["reason"]
     row = judged(
-        only, "landscape_interacts", table="summary", where=PLANES, column="share_negative", axis="network.depth",
+        only, "landscape_interacts", table="summary", where=PLANES, column="share_negative", axis="depth",
         across="shortcuts", first="with", second="without",
     )  # fmt: skip
     assert row["verdict"] == verdict.INCONCLUSIVE and row["n"] == 1 and "1 four of networks" in row["reason"]
@@ -398,7 +398,7 @@ def test_what_is_not_there_is_not_measured(test, arguments, why):
     ("test", "arguments", "why"),
     [
         ("landscape_differs", {"axis": "dropout"}, "none of the networks belongs to a sweep over dropout"),
-        ("landscape_differs", {"axis": "network.width", "across": "batch_size"}, "none of the networks belongs"),
+        ("landscape_differs", {"axis": "width", "across": "batch_size"}, "none of the networks belongs"),
         ("landscape_mean_has_sign", {"reference": "null"}, "loss surfaces: no column null"),
         ("landscape_mean_has_sign", {"where": {"normalization": "layer"}}, "(normalization layer)"),
         ("landscape_mean_has_sign", {"where": {"optimizer": "sgd", "regularizer": 1}}, "no column regularizer"),

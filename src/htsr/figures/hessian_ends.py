@@ -99,7 +99,7 @@ def _panel(axis: Axes, rows: pd.DataFrame, names: Sequence[str], label: str, cur
     drawn = []
     for index in range(1, len(names), 2):
         axis.axhspan(index - 0.5, index + 0.5, color=style.SHADE, linewidth=0, zorder=0)
-    hessians.log_axis(axis, "x", _reach(rows, curves))
+    hessians.log_axis(axis, "x", _reach(rows, curves), narrow=True)
     for place, (curve, column, error) in enumerate(curves):
         for state, color in _STATES.items():
             own = rows[rows["state"] == state]

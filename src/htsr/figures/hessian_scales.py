@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import SymmetricalLogLocator
+from matplotlib.ticker import FixedLocator
 
 from htsr.figures import hessians, style, sweeps
 
@@ -92,11 +92,10 @@ def _panel(axis: Axes, rows: pd.DataFrame) -> list[dict]:
     if len(values) and (values > 0).all():
         hessians.log_axis(axis, "y", values)
     elif len(values):
-        least = np.abs(values[values != 0]).min(initial=np.abs(values).max() or 1.0)
-        axis.set_yscale("symlog", linthresh=least, linscale=0.5)
-        locator = SymmetricalLogLocator(base=10, linthresh=least)
-        locator.set_params(numticks=5)
-        axis.yaxis.set_major_locator(locator)
+        least = 10.0 ** np.ceil(np.log10(np.abs(values[values != 0]).min(initial=np.abs(values).max() or 1.0)))
+        axis.set_yscale("symlog", linthresh=least, linscale=1)
+        ends = [sign * least * 10.0**k for sign in (1, -1) for k in range(0, 12, 2)]
+        axis.yaxis.set_major_locator(FixedLocator([0, *(x for x in ends if values.min() <= x <= values.max())]))
     return drawn
 
 

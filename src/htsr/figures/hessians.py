@@ -80,8 +80,11 @@ def failures(rows: pd.DataFrame) -> str:
     return "; ".join(f"{style.counted(count, 'state')}: {style.plain(status, 60)}" for status, count in counts.items())
 
 
-def log_axis(axis: Axes, which: str, values: Any) -> None:
-    """A logarithmic axis, `x` or `y`, around the positive values, with few ticks; a linear one where there are none."""
+def log_axis(axis: Axes, which: str, values: Any, narrow: bool = False) -> None:
+    """A logarithmic axis, `x` or `y`, around the positive values; a linear one where there are none.
+
+    It has few ticks; narrow: one in two decades, where there are more than two.
+    """
     values = np.asarray(values, float)
     values = values[np.isfinite(values) & (values > 0)]
     if not len(values):
@@ -91,7 +94,9 @@ def log_axis(axis: Axes, which: str, values: Any) -> None:
     getattr(axis, f"set_{which}lim")(low, high)
     side, decades = getattr(axis, f"{which}axis"), np.log10(high / low)
     side.set_major_locator(
-        LogLocator(subs=(1, 2, 5) if decades < 1.2 else (1, 3) if decades < 2.2 else (1,), numticks=6)
+        LogLocator(100 if narrow and decades >= 2.2 else 10, subs=(1,), numticks=6)
+        if narrow or decades >= 2.2
+        else LogLocator(subs=(1, 2, 5) if decades < 1.2 else (1, 3), numticks=6)
     )
     side.set_minor_locator(LogLocator(subs=range(2, 10), numticks=60) if decades < 4 else NullLocator())
     side.set_minor_formatter(NullFormatter())

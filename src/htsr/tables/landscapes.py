@@ -93,7 +93,8 @@ _OF_SURFACES = (
     r"a negative eigenvalue of the $2\times2$ Hessian of second differences, in \%; down: share of the loss's "
     r"variation on rays from the network that is downwards, in \%; $w_1$, $w_2$: distance, in units of $\delta$, at "
     r"which the loss has risen by 1 and to twice $L(0)$, mean over the rays ($>$: not all get there). "
-    r"{\scriptsize$\pm$}: standard deviation over the directions, where there are several. "
+    r"{\scriptsize$\pm$}: standard deviation over the directions, where there are several; of several trainings (their "
+    r"number in brackets) all numbers are means, {\scriptsize$\pm$} standard deviation over them. "
 )
 _OF_HESSIANS = (
     r"$\lambda$ {\scriptsize$\pm$} bounds, within which an eigenvalue lies (where none is printed, below half of the "
@@ -229,8 +230,22 @@ def surfaces(summary: pd.DataFrame, points: pd.DataFrame | None, known: pd.DataF
     rows: list = []
     for (head, note), own in chosen.groupby(["head", "note"], sort=False):
         rows.append(Heading(head, note))
-        rows += [_surface(row) for row in own.to_dict("records")]
+        settled = own["name"].str.replace(r", seed \d+$", "", regex=True)
+        rows += [_surface(_over_seeds(name, same)) for name, same in own.groupby(settled, sort=False)]
     return table(columns, rows, _OF_SURFACES)
+
+
+def _over_seeds(name: str, rows: pd.DataFrame) -> dict[str, Any]:
+    """One row for trainings that differ in their seed: means, and standard deviations over them in place of others."""
+    row = rows.iloc[0].to_dict() | {"name": name}
+    if len(rows) == 1:
+        return row
+    spread = ("loss_max", "share_negative", "width_nat", "width_double")
+    for column in (*spread, "error", "loss_center", "length_a", "decrease", "reached_nat", "reached_double"):
+        row[column] = float(rows[column].mean())
+    row |= {f"{column}_std": float(rows[column].std()) for column in spread}
+    row |= {"loss_center_stderr": float(rows["loss_center"].std()), "n_nonfinite": rows["n_nonfinite"].sum()}
+    return row | {"name": f"{name} ({len(rows)})"}
 
 
 def _surface(row: Mapping[str, Any]) -> list[str]:
