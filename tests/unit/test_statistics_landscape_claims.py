@@ -65,7 +65,9 @@ def surfaces(trained, noise=0.02):
             for policy in ("frozen", "recalibrated"):
                 rows.append(surface(name, sweep_name, policy=policy, share_negative=0.1 + bad + error))
             flat = 10 ** (0.3 * (width == 16) - 0.5 * without + error)
-            rows.append(surface(name, sweep_name, dimensions=1, width_nat=flat))
+            lines = {"dimensions": 1, "share_negative": 0.1 + bad + error}
+            rows.append(surface(name, f"{sweep_name}_lines", width_nat=flat, **lines))
+            rows.append(surface(name, f"{sweep_name}_bn", policy="recalibrated", width_nat=flat * 10, **lines))
         if sweep_name == "vgg":
             large, decay = row["batch_size"] == 256, row["weight_decay"] > 0
             width = 10 ** (error - 0.2 * large)
