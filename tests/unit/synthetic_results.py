@@ -58,6 +58,12 @@ def spectra_rows(seed, weights=3, slices=1, zero=(), failed=()):
 
 def experiment(series, **settings):
     """Tables (metrics, layers, regressions) of {series: number of models}; settings: see spectra_rows."""
+    metrics, layers = measured(series, **settings)
+    return metrics, layers, regressions(metrics)
+
+
+def measured(series, **settings):
+    """Tables (metrics, layers) of an experiment."""
     columns = list(spectra_rows(0).columns)
     metrics, layers = [], []
     for order, (name, count) in enumerate(series.items()):
@@ -71,8 +77,7 @@ def experiment(series, **settings):
             }
             metrics.append(header | average_layers(rows))
             layers.append(rows.assign(series=name, model=model))
-    metrics = pd.DataFrame(metrics)
-    return metrics, pd.concat(layers, ignore_index=True), regressions(metrics)
+    return pd.DataFrame(metrics), pd.concat(layers, ignore_index=True)
 
 
 def regressions(metrics):

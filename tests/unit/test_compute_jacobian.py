@@ -5,7 +5,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from omegaconf import OmegaConf
+from torch import nn
 
 from htsr.datasets.split import balanced_subset
 from htsr.errors import InputError
@@ -101,6 +103,34 @@ def test_equal_input_gives_equal_bytes_for_any_number_of_threads(networks, digit
         assert Path(path).read_bytes() == Path(measured[key]).read_bytes(), key
 
 
+@pytest.mark.parametrize("settings", [{}, {"exact": 0}, {"dense": 59}, {"dense": 20, "sketch": 8, "lanczos_steps": 5}])
+@pytest.mark.parametrize("scale", [1.0, 0.0])
+def test_jacobians_of_rank_one_and_zero(settings, scale):
+    """A linear network of two classes, and one that sees nothing."""
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Flatten(), nn.Linear(30, 2))
+    network[1].weight.data *= scale
+    labels, images = np.repeat([0, 1], 30), torch.randn(60, 1, 5, 6).numpy()
+    at = compute_jacobian.Examples(images, labels, labels, 2)
+    trained = compute_jacobian.Trained(network.eval(), None, labels, {})
+    state = compute_jacobian.State("linear", "final", None, True, trained, at)
+    job = compute_jacobian.ComputeJacobianJob(details=["linear"], double=True, **settings)
+    found = compute_jacobian.measured(job, state)
+    spectra = {spectrum.name.rpartition("/")[2]: spectrum for spectrum in found.spectra}
+    if not scale:
+        assert found.row["status"] == "the Jacobian is zero" and found.row["norm"] == 0
+        assert not spectra["diagonal"].eigenvalues.any() and "linear/final/flow" not in found.kept
+        return
+    s = found.row["softmax_largest"]
+    assert found.row["status"] == "ok" and s == pytest.approx(spectra["diagonal"].eigenvalues.sum())
+    assert found.row["effective_rank"] == pytest.approx(1) and found.row["rank"] in (1, None)
+    assert found.kept["linear/final/patterns"].shape == (1, 2)
+    if found.row["softmax_method"] == "sketch":
+        assert found.row["softmax_known"] == 1 and found.kept["linear/final/softmax_values"] == pytest.approx([s])
+    else:
+        assert spectra["softmax"].eigenvalues == pytest.approx([0] * 59 + [s], abs=1e-12 * s)
+
+
 def test_table_of_all_jacobians(measured, tmp_path):
     fits, measures, table = (str(tmp_path / name) for name in ("fits.csv", "measures.csv", "table.csv"))
     run(fit_power_law, esd=measured["esd"], fits=fits, bootstrap=0)
@@ -124,7 +154,7 @@ def spectra_of(files, state="true/final/"):
     return found, methods, read_table(files["listing"]).set_index("prefix").loc[state.rstrip("/")]
 
 
-ESTIMATED = ["method", "known", "error", "largest_eigenvalue", "rank", "effective_rank"]  # or of another precision
+ESTIMATED = ["softmax_method", "softmax_known", "softmax_error", "rank", "effective_rank"]  # or of another precision
 
 
 def alike(row, other, relative=1e-9):
@@ -141,7 +171,7 @@ def test_eigenvalues_without_relative_accuracy(alone, digits, measured, tmp_path
     own, methods, row = spectra_of(measure(alone, digits, tmp_path, exact=59, details=[], epochs="final"))
     exact, of_exact, of_row = spectra_of(measured)
     assert (methods["softmax"]["method"], of_exact["softmax"]["method"]) == ("eigh", "jacobi")
-    assert row["method"] == "eigh" and row["known"] == 60 and row["error"] < 1e-13
+    assert row["softmax_method"] == "eigh" and row["softmax_known"] == 60 and row["softmax_error"] < 1e-13
     for name in SPECTRA:
         largest = exact[name].eigenvalues[-1]
         np.testing.assert_allclose(own[name].eigenvalues, exact[name].eigenvalues, atol=1e-13 * largest, rtol=0)
@@ -176,7 +206,7 @@ def test_largest_eigenvalues_by_sketching(alone, digits, measured, tmp_path):
     files = measure(alone, digits, tmp_path, **settings, epochs="final", details=[])
     own, methods, row = spectra_of(files)
     exact, _, of_row = spectra_of(measured)
-    assert row["method"] == "sketch" and row["status"] == "ok" and 10 < row["known"] <= 25
+    assert row["softmax_method"] == "sketch" and row["status"] == "ok" and 10 < row["softmax_known"] <= 25
     detail = Arrays(files["detail"])
     for name in ("softmax", "centred", "correlation", "logit"):
         assert own[name].status.endswith("largest of 60 eigenvalues are known, from a sketch")
@@ -194,7 +224,7 @@ def test_largest_eigenvalues_by_sketching(alone, digits, measured, tmp_path):
         assert (above >= low - 4 * stderr - 1e-6).all() and (above <= high + 4 * stderr + 1e-6).all()
     for name in ("diagonal", "diagonal_x"):
         np.testing.assert_allclose(own[name].eigenvalues, exact[name].eigenvalues, rtol=1e-9)
-    assert row["largest_eigenvalue"] == pytest.approx(of_row["largest_eigenvalue"], rel=1e-9)
+    assert row["softmax_largest"] == pytest.approx(of_row["softmax_largest"], rel=1e-9)
     assert row["effective_rank"] == pytest.approx(of_row["effective_rank"], rel=1e-3)  # from estimated squares
     alike(row, of_row, 1e-3)
 

@@ -3,14 +3,14 @@
 import os
 import subprocess
 import sys
-import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
 from omegaconf import OmegaConf
 from scipy.integrate import quad
-from synthetic_results import experiment, regressions, spectra_rows
+from synthetic_results import experiment, measured, regressions, spectra_rows
+from test_theory_figures import assert_whole
 
 from htsr.figures import accuracy, alpha_histogram, comparison, esd, stable_rank, style
 from htsr.files import read_table, write_arrays, write_table
@@ -36,17 +36,6 @@ def fit():
 @pytest.fixture(scope="module")
 def three():
     return experiment({"mlp": 4, "conv_net": 3, "single": 1}, slices=3)
-
-
-def assert_whole(figure, most=style.HEIGHT):
-    """Layout succeeds without a warning, and no text or mark reaches beyond the page."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        figure.canvas.draw()
-        box = figure.get_tightbbox(figure.canvas.get_renderer())
-    width, height = figure.get_size_inches()
-    assert width == style.WIDTH and height <= most
-    assert box.x0 > -0.02 and box.y0 > -0.02 and box.x1 < width + 0.02 and box.y1 < height + 0.02
 
 
 def test_mean_interval_is_that_of_statsmodels():
@@ -87,7 +76,7 @@ def test_accuracy_draws_every_model_and_the_line_of_the_table(three):
 
 
 def test_accuracy_leaves_out_what_is_missing():
-    metrics, _, _ = experiment({"a": 3, "b": 2})
+    metrics, _ = measured({"a": 3, "b": 2})
     without = metrics.index[[0, 3, 4]]
     metrics.loc[without, ["accuracy", "error"]] = np.nan
     figure, drawn = accuracy.draw(metrics, regressions(metrics), COLUMNS, {}, "none", named=True)
@@ -99,7 +88,7 @@ def test_accuracy_leaves_out_what_is_missing():
 
 
 def test_accuracy_without_any_says_so():
-    metrics, _, _ = experiment({"a": 2})
+    metrics, _ = measured({"a": 2})
     metrics[["accuracy", "error"]] = np.nan
     figure, drawn = accuracy.draw(metrics, regressions(metrics), COLUMNS, {}, "none", named=True)
     assert_whole(figure)
@@ -122,7 +111,7 @@ def test_many_series_share_panels_and_many_models_stay_unnamed():
 
 
 def test_histogram_counts_everything():
-    _, layers, _ = experiment({"a": 4, "b": 1}, weights=4, slices=5, failed=(1,))
+    _, layers = measured({"a": 4, "b": 1}, weights=4, slices=5, failed=(1,))
     layers.loc[0, "alpha"] = 40.0
     figure, drawn = alpha_histogram.draw(layers, {"a": "Series A"})
     assert_whole(figure)
@@ -144,7 +133,7 @@ def test_histogram_counts_everything():
 
 
 def test_stable_rank_draws_or_counts_every_matrix():
-    _, layers, _ = experiment({"a": 3, "b": 2}, weights=10, failed=(2,))
+    _, layers = measured({"a": 3, "b": 2}, weights=10, failed=(2,))
     layers.loc[0, "log_stable_rank"] = 500.0
     figure, drawn = stable_rank.draw(layers, {}, "one_over_n")
     assert_whole(figure)

@@ -21,9 +21,10 @@ STEPS = [-1.0, 0.0, 1.0]
 LABELS = np.sort(np.arange(EXAMPLES) % CLASSES)
 
 
-@pytest.fixture(params=[1, 3], ids=["grey", "colour"])
+@pytest.fixture
 def given(request, tmp_path):
-    """Table, networks and details of a network with true and one with random labels; one or three channels."""
+    """Table, networks and details of a network with true and one with random labels; one or more channels."""
+    channels = getattr(request, "param", 1)
     states = [state("l", "l_0", 2.0, name, epoch) for name, epoch in (("0", 0), ("final", 5), ("pixels", 5))]
     states += [state("l", "l_1", 1.0), state("l", "l_1", 1.0, "pixels")]
     table, eigenvalues, _ = jacobians(states)
@@ -47,7 +48,7 @@ def given(request, tmp_path):
         arrays |= {
             f"{place}/correlation": (vectors @ vectors.T).astype(np.float32),
             f"{place}/labels": LABELS,
-            f"{place}/images": rng.standard_normal((2, request.param, 4, 4)).astype(np.float32),
+            f"{place}/images": rng.standard_normal((2, channels, 4, 4)).astype(np.float32),
             f"{place}/patterns": rng.standard_normal((2, CLASSES)) / 4,
             f"{place}/shares": np.array([0.9, 0.5]),
             f"{place}/values": np.array([3.0, 1.0]),
@@ -80,6 +81,7 @@ def test_heatmap_shows_the_means_between_classes(given):
     assert own.to_numpy() == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("given", [1, 3], ids=["grey", "colour"], indirect=True)
 def test_directions_show_patterns_and_flow(given):
     drawn = draw(plot_jacobian_directions, given, **settings(given))
     arrays = Arrays(given / "details.safetensors")

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from omegaconf import OmegaConf
-from synthetic_results import experiment
-from test_figures import assert_whole
+from synthetic_results import measured
+from test_theory_figures import assert_whole
 
 from htsr.errors import InputError
 from htsr.figures import alpha_kinds, complexity, esd, feature_maps, style, zoom
@@ -160,7 +160,7 @@ def test_feature_maps_show_density_and_distribution_with_their_power_law(count):
 
 
 def test_exponents_by_kind_add_up():
-    _, layers, _ = experiment({"a": 4, "b": 1}, weights=4, slices=3, failed=(1,))
+    _, layers = measured({"a": 4, "b": 1}, weights=4, slices=3, failed=(1,))
     layers.loc[layers["weight_layer"] == "layer_0.conv", "kind"] = "linear"
     figure, drawn = alpha_kinds.draw(layers)
     assert_whole(figure)
@@ -178,14 +178,14 @@ def test_exponents_by_kind_add_up():
 
 
 def test_linear_fits_has_every_linear_layer_or_says_how_many_not():
-    metrics, layers, _ = experiment({"a": 3, "b": 2}, weights=3, failed=(1,))
+    metrics, layers = measured({"a": 3, "b": 2}, weights=3, failed=(1,))
     layers.loc[layers["weight_layer"] != "layer_2.conv", "kind"] = "linear"
     text = linear_fits.linear_fits(layers, metrics, {"a": "Series A"})
     assert text.count(r"$64 \times 128$") == 10 and "left out" not in text
     assert "Series A" in text and "NaN or infinite entries" in text and "nan" not in text
     row = layers.iloc[0]
     assert f"{row['alpha']:.2f} [{row['alpha_low']:.2f}, {row['alpha_high']:.2f}]" in text
-    metrics, layers, _ = experiment({"a": 9, "b": 9}, weights=5)
+    metrics, layers = measured({"a": 9, "b": 9}, weights=5)
     text = linear_fits.linear_fits(layers.assign(kind="linear"), metrics, {})
     assert "50 more layers are left out" in text and r"\begin{longtable}" in text
     headings = [line for line in text.splitlines() if r"\textit" in line]
@@ -200,7 +200,7 @@ def test_stages_draw_from_files_and_refuse_what_does_not_match(tmp_path, monkeyp
     write_arrays(tmp_path / "esd.safetensors", to_arrays(spectra), to_header(spectra))
     write_table(tmp_path / "fits.csv", [fit_spectrum(s, bootstrap=0) for s in spectra])
     write_table(tmp_path / "measures.csv", [measures_of(s) for s in spectra])
-    write_table(tmp_path / "layers.csv", experiment({"a": 2})[1])
+    write_table(tmp_path / "layers.csv", measured({"a": 2})[1])
     models = {"names": ["net"], "spectra": [str(tmp_path / "esd.safetensors")], "fits": [str(tmp_path / "fits.csv")]}
     zoomed = models | {"measures": [str(tmp_path / "measures.csv")], "spike_level": 0.99}
     jobs = {

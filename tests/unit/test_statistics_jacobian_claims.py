@@ -8,7 +8,7 @@ import pytest
 import yaml
 from omegaconf import OmegaConf
 from synthetic_jacobians import CLASSES, EXAMPLES, jacobians, state
-from synthetic_results import experiment
+from synthetic_results import measured
 from synthetic_sweeps import sweep
 
 from htsr.files import read_table, write_arrays, write_table
@@ -224,7 +224,7 @@ def test_every_claim_of_both_papers_is_judged(made, tmp_path, request):
     for paper in papers:
         text = (request.config.rootpath / f"config/claims/{paper}.yaml").read_text(encoding="utf-8")
         claims |= {name: claim | {"paper": paper} for name, claim in yaml.safe_load(text).items()}
-    metrics, layers, _ = experiment({"mlp": 8})
+    metrics, layers = measured({"mlp": 8})
     metrics = metrics.join(of_networks(table), on="model")
     networks = training.networks.join(of_networks(table), on="model")
     write_table(tmp_path / "jacobians.csv", table)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from omegaconf import OmegaConf
-from synthetic_results import experiment, regressions, verdicts
+from synthetic_results import experiment, measured, regressions, verdicts
 
 from htsr.files import write_arrays, write_table
 from htsr.tables import latex, results
@@ -139,14 +139,14 @@ def test_layer_fits_average_slices_and_name_failures(small):
     assert r"Net \& Co\_\allowbreak{}0 (Series \& A)" in text
     assert "0/3" in text and "0 values, fewer than the minimum tail" in text
     assert "nan" not in text and cells(text) == {9}
-    _, single, _ = experiment({"a": 1})
+    _, single = measured({"a": 1})
     row = single.iloc[0]
     text = results.layer_fits(single, metrics, {})
     assert f"{row['alpha']:.2f} [{row['alpha_low']:.2f}, {row['alpha_high']:.2f}]" in text
 
 
 def test_layer_fits_of_many_models_keep_the_last_of_each_series(monkeypatch):
-    metrics, layers, _ = experiment({"a": 4, "b": 3}, weights=4)
+    metrics, layers = measured({"a": 4, "b": 3}, weights=4)
     monkeypatch.setattr(results, "MOST_LAYERS", 10)
     text = results.layer_fits(layers, metrics, {})
     assert text.count("textit") == 2 and "5 others left out" in text
@@ -178,7 +178,7 @@ def test_model_tables_show_errors_failures_and_origins(small):
     ],
 )
 def test_the_heading_of_models_names_only_what_they_share(origins, heading, files):
-    metrics, _, _ = experiment({"a": 2})
+    metrics, _ = measured({"a": 2})
     headers = [{"model": f"a_{i}", "origin": origin} for i, origin in enumerate(origins)]
     text = results.models(metrics, headers, {}).replace(r"\allowbreak{}", "")
     assert ("weights: " in text) == bool(heading) and heading in text
@@ -252,7 +252,7 @@ def test_values(small):
 
 
 def test_values_without_accuracies_comparison_or_fits():
-    metrics, layers, _ = experiment({"a": 1})
+    metrics, layers = measured({"a": 1})
     metrics[["accuracy", "error", "train_accuracy", "accuracy_source"]] = None
     layers[["alpha", "alpha_null", "p_value"]] = np.nan
     values = collect(metrics, layers, regressions(metrics), verdicts().iloc[:0], {}, {})

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from omegaconf import OmegaConf
 from synthetic_jacobians import jacobians, state
-from synthetic_results import experiment, verdicts
+from synthetic_results import measured, verdicts
 from synthetic_sweeps import sweep
 from test_tables import cells, compile_tex
 
@@ -43,7 +43,7 @@ def made():
         shown += [state(row["series"], row["model"], 0.5, "0", 0)] if row["series"] != "b" else []
         shown.append(state(row["series"], row["model"], 2 - row["label_noise"]))
     shown.append(state("l", "l_0.0_s0", 0.7, "pixels"))
-    return *jacobians(shown), experiment({"mlp": 5})[0], networks
+    return *jacobians(shown), measured({"mlp": 5})[0], networks
 
 
 def table(made):
@@ -152,7 +152,7 @@ def test_flags_are_there_without_jacobians_and_nothing_fails_without_fits(made):
 def test_stages_write_tables_that_fit_the_page_and_values(made, tmp_path):
     from htsr.stages import make_tables, make_values
 
-    _, layers, _ = experiment({"mlp": 5})
+    _, layers = measured({"mlp": 5})
     metrics, networks = (made[i].join(of_networks(made[0]), on="model") for i in (3, 4))
     names = ["series", "model", "error", "alpha", "log_norm", *of_networks(made[0])]
     frames = {

@@ -55,8 +55,8 @@ def random_directions(norms: np.ndarray, dimension: int, seed: int, name: str) -
 class Known:
     """Of M and X alike. values: ascending, all that can differ from zero or, with a sketch, the largest.
 
-    vectors: size x r, eigenvectors of X with the largest eigenvalues, largest first. total: Σλ; squares: Σλ².
-    sketched: None where all eigenvalues are known.
+    vectors: size x r, eigenvectors of X with the largest eigenvalues, none of them zero, largest first. total: Σλ;
+    squares: Σλ². sketched: None where all eigenvalues are known.
     """
 
     values: np.ndarray
@@ -80,13 +80,14 @@ def spectrum(
 ) -> Known:
     """Of n rows of `size` columns: from X where size <= dense, otherwise `sketch.largest` of the given rank."""
     if size > dense:
-        found = sketch.largest(rows, n, size, rank, rng, power=2, probes=probes, steps=steps, block=_WIDE)
+        found = sketch.largest(rows, n, size, rank, rng, power=5, probes=probes, steps=steps, block=_WIDE)
         return Known(found.values[::-1], found.vectors[:, :vectors], found.total, found.squares, found)
     x = column_gram(rows, n)
     values = np.linalg.eigvalsh(x)
-    values[values < np.finfo(float).eps * max(n, size) * values[-1]] = 0.0
+    smallest = np.finfo(float).eps * max(n, size) * values[-1]
+    values[values < smallest] = 0.0
     pairs = top(lambda v: x @ v, size, vectors, rng, tolerance=1e-10, max_steps=500)
-    return Known(values, pairs.vectors, float(np.trace(x)), float(np.vdot(x, x)))
+    return Known(values, pairs.vectors[:, pairs.values > smallest], float(np.trace(x)), float(np.vdot(x, x)))
 
 
 def left_vectors(rows: Rows, n: int, right: np.ndarray) -> np.ndarray:

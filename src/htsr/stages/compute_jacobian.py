@@ -66,7 +66,7 @@ LISTING = [
     *("alignment", "alignment_null", "alignment_null_std", "correlation_alignment", "correlation_alignment_null"),
     *("correlation_alignment_null_std", "logit_alignment", "logit_alignment_null", "logit_alignment_null_std"),
     *("within", "between", "within_std", "between_std", "class_share", "class_share_null", "participation"),
-    *("method", "known", "error", "largest_eigenvalue"),
+    *("softmax_method", "softmax_known", "softmax_error", "softmax_largest"),
 ]
 
 
@@ -197,8 +197,8 @@ class Parts:
 
     diagonal, logit_diagonal: n. energy: diagonal of X. spectra: those of matrices; methods: by their names. rank: None
     where it is not known. blocks: k x k means of the correlations between classes. alignments: by the prefix of their
-    columns. top: n x r, eigenvectors of the softmax's M, largest eigenvalue first; values: r. correlation: of `drawn`.
-    kept: arrays to keep.
+    columns. top: n x r, eigenvectors of the softmax's M, largest eigenvalue first; values: r; none where a sketch finds
+    nothing that stands out. correlation: of `drawn`. kept: arrays to keep.
     """
 
     diagonal: np.ndarray
@@ -236,9 +236,10 @@ def measured(job: ComputeJacobianJob, state: State) -> Found:
         spectra.append(of_gram(job, state, "parameters", eigenvalues(gram), size, np.sqrt(gram.diagonal())))
         parts.methods[f"{state.prefix}/parameters"] = method("eigh", len(few), len(few))
     norms, logit_norms = np.sqrt(diagonal), np.sqrt(parts.logit_diagonal)
+    directions = parts.top.shape[1] > 0
     blocks = structure.within_and_between(parts.blocks)
     row |= {
-        "status": "ok" if parts.values[0] > 0 else "the Jacobian is zero",
+        "status": "ok" if diagonal.any() else "the Jacobian is zero",
         "accuracy_on_examples": 100 * float(np.mean(probabilities.argmax(axis=1) == classes)),
         "confidence": float(probabilities.max(axis=1).mean()),
         "n_saturated": int(np.sum(diagonal <= 1e-12 * diagonal.max(initial=0.0))),
@@ -251,16 +252,16 @@ def measured(job: ComputeJacobianJob, state: State) -> Found:
         "effective_rank": parts.effective_rank,
         "largest_diagonal": float(diagonal.max()),
         "mean_diagonal": float(diagonal.mean()),
-        "top_example": float((parts.top[:, 0] ** 2).max()),
+        "top_example": float((parts.top[:, 0] ** 2).max()) if directions else np.nan,
         "within": blocks.within,
         "between": blocks.between,
         "within_std": blocks.within_std,
         "between_std": blocks.between_std,
-        "class_share": float(structure.class_shares(parts.top, classes).mean()),
+        "class_share": float(structure.class_shares(parts.top, classes).mean()) if directions else np.nan,
         "class_share_null": at.classes / n,
-        "participation": float(structure.participation(parts.top[:, :1])[0]),
-        **parts.methods[f"{state.prefix}/softmax"],
-        "largest_eigenvalue": float(parts.values[0]),
+        "participation": float(structure.participation(parts.top[:, :1])[0]) if directions else np.nan,
+        **{f"softmax_{key}": value for key, value in parts.methods[f"{state.prefix}/softmax"].items()},
+        "softmax_largest": float(parts.values[0]) if len(parts.values) else np.nan,
     }
     for name, aligned in parts.alignments.items():
         row |= {f"{name}alignment": aligned.value, f"{name}alignment_null": aligned.null}
@@ -281,14 +282,16 @@ def of_matrices(job: ComputeJacobianJob, state: State, found: Jacobians) -> Part
     size = size_of(state)
     m = min(n, size["columns"])
     methods = {name: method("eigh", m, n) for name in ("softmax", "centred", "correlation", "logit")}
-    if n <= job.exact:
-        graded = graded_eigenvalues(of_softmax, tolerance)
+    graded = graded_eigenvalues(of_softmax, tolerance) if n <= job.exact else None
+    if graded is not None and not graded.status:
         values, rank = graded.values, graded.rank
         methods["softmax"] = method("jacobi", m, error=graded.accuracy)
+    else:
+        values, rank = eigenvalues(of_softmax), structure.numerical_rank(correlation, tolerance)
+    if n <= job.exact:
         ranked, vectors = np.linalg.eigh(of_softmax)
         ranked, vectors = ranked[::-1][: job.vectors], vectors[:, ::-1][:, : job.vectors]
     else:
-        values, rank = eigenvalues(of_softmax), structure.numerical_rank(correlation, tolerance)
         rng = generator(job.seed, f"{state.prefix} top")
         pairs = top(lambda v: of_softmax @ v, n, job.vectors, rng, tolerance=1e-10, max_steps=500)
         ranked, vectors = pairs.values, pairs.vectors
@@ -321,7 +324,7 @@ def of_products(job: ComputeJacobianJob, state: State, found: Jacobians) -> Part
     n, classes = len(found.logits), state.at.true_labels
     softmax, logit = (partial(found.rows, level, pixels=False) for level in ("softmax", "logit"))
     diagonal, logit_diagonal = (streamed.row_energy(rows, n) for rows in (softmax, logit))
-    if not (np.isfinite(diagonal).all() and np.isfinite(logit_diagonal).all()):
+    if not all(np.isfinite(part).all() for part in (diagonal, logit_diagonal, found.probabilities)):
         return None
     size, columns = size_of(state), softmax(0, 1).shape[1]
     correlation = streamed.scaled(softmax, diagonal)
@@ -477,7 +480,9 @@ def for_drawing(job: ComputeJacobianJob, state: State, found: Jacobians, parts: 
     """
     at, r = state.at, parts.top.shape[1]
     shape = at.images.shape[1:]
-    usable = int(np.sum(parts.values[:r] > np.finfo(float).eps * len(parts.top) * parts.values[0]))
+    usable = int(np.sum(parts.values[:r] > np.finfo(float).eps * len(parts.top) * parts.values.max(initial=0.0)))
+    if not usable:
+        return {}
     top, values = parts.top[:, :usable], parts.values[:usable]
     directions = np.stack([found.transposed("softmax", top[:, i]) / np.sqrt(values[i]) for i in range(usable)])
     patterns, images, shares = zip(*map(structure.class_pattern, directions), strict=True)

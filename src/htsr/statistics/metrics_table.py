@@ -92,8 +92,8 @@ def series_codes(table: pd.DataFrame) -> np.ndarray:
 
 def usable(table: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
     """Rows that have all the columns, of series with at least two such rows."""
-    whole = table.dropna(subset=columns)
-    return whole[whole.groupby("series")["model"].transform("size") > 1]
+    whole, codes = table[columns].notna().to_numpy().all(axis=1), series_codes(table)
+    return table[whole & (np.bincount(codes, whole)[codes] > 1)]
 
 
 def _checked(name: str, table: pd.DataFrame) -> pd.DataFrame:

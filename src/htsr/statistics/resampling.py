@@ -10,7 +10,7 @@ import zlib
 from functools import cache
 
 import numpy as np
-from scipy import stats
+from scipy.special import ndtr, stdtrit
 
 from htsr.errors import InputError
 
@@ -106,6 +106,6 @@ def interval(values: np.ndarray, n: int, level: float) -> tuple[float, float]:
     defined = values[np.isfinite(values)]
     if n < FEWEST or 2 * len(defined) < len(values) or np.ptp(defined) < 1e-12:
         return math.nan, math.nan
-    tail = stats.norm.cdf(-math.sqrt(n / (n - 1)) * stats.t.isf((1 - level) / 2, n - 1))
+    tail = float(ndtr(math.sqrt(n / (n - 1)) * stdtrit(n - 1, (1 - level) / 2)))
     low, high = np.quantile(defined, [tail, 1 - tail])
     return float(low), float(high)
