@@ -1,5 +1,6 @@
 """Shared by all tests: where the repository and the mirror are."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -7,6 +8,13 @@ import pytest
 from omegaconf import OmegaConf
 
 ROOT = Path(__file__).parents[1]
+
+
+def pytest_collection_finish():
+    """What is imported by now stays: looking for garbage in it again and again takes a tenth of the tests' time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000)
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,9 @@
 The smoke experiment runs once from end to end; after that most tests ask a dry run what an edit would rerun.
 """
 
+import fcntl
+import functools
+import json
 import os
 import re
 import shutil
@@ -20,29 +23,53 @@ PARTS = ["Snakefile", "config", "environment.yml", "paper", "profiles", "src", "
 SMOKE = ["experiment=smoke"]
 FITS_AND_AFTER = {"fit_power_law", "measure_layers", "collect_metrics", "regress_accuracy", "judge_claims"}
 
+# Importing Snakemake takes as long as planning. Here it is done once; every line of input is a run in a child process.
+SERVER = """
+import json, os, sys
+import hydra, pandas, snakemake.cli, snakemake.report.html_reporter, snakemake.workflow
+
+for line in sys.stdin:
+    folder, arguments, output = json.loads(line)
+    child = os.fork()
+    if child == 0:
+        os.chdir(folder)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.dup2(os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 1)
+        os.dup2(1, 2)
+        sys.argv[1:] = arguments
+        snakemake.cli.main(arguments)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+
 pytestmark = pytest.mark.skipif(shutil.which("latexmk") is None, reason="latexmk is not installed: run `make tex`")
 
 
-def copy_of(root: Path, folder: Path) -> Path:
+def copy_of(root: Path, folder: Path, *ignored: str) -> Path:
     for part in PARTS:
         source = root / part
         if source.is_dir():
-            shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+            shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns("*.egg-info", *ignored))
         else:
             shutil.copy(source, folder / part)
     return folder
 
 
-def command(*arguments: str, config: list[str] = SMOKE) -> list[str]:
-    return [sys.executable, "-m", "snakemake", "--cores", "2", *arguments, "--config", *config]
+def arguments_of(*arguments: str, config: list[str] = SMOKE) -> list[str]:
+    return ["--cores", "2", *arguments, "--config", *config]
+
+
+@functools.cache
+def server() -> subprocess.Popen:
+    return subprocess.Popen([sys.executable, "-c", SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
 def snakemake(folder: Path, *arguments: str, config: list[str] = SMOKE, ok: bool = True) -> str:
-    run = subprocess.run(
-        command(*arguments, config=config), cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
-    assert (run.returncode == 0) == ok, run.stdout
-    return run.stdout
+    output = folder / "output.log"
+    run = [str(folder), arguments_of(*arguments, config=config), str(output)]
+    print(json.dumps(run), file=server().stdin, flush=True)
+    code, text = server().stdout.readline(), output.read_text()
+    assert (code == "0\n") == ok, f"{code}{text}"
+    return text
 
 
 def would_run(folder: Path, config: list[str] = SMOKE) -> dict[str, set[str]]:
@@ -69,9 +96,16 @@ def outputs(folder: Path) -> dict[str, bytes]:
 
 @pytest.fixture(scope="module")
 def done(root, tmp_path_factory) -> Path:
-    """A copy of the repository in which the smoke experiment has run."""
-    folder = copy_of(root, tmp_path_factory.mktemp("done"))
-    snakemake(folder, "all")
+    """A copy of the repository in which the smoke experiment has run, once for all processes of pytest-xdist."""
+    ours = tmp_path_factory.getbasetemp()
+    common = ours.parent if "PYTEST_XDIST_WORKER" in os.environ else ours
+    folder = common / "done"
+    with (common / "done.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            running = copy_of(root, tmp_path_factory.mktemp("running"), "__pycache__")
+            snakemake(running, "all")
+            running.rename(folder)
     return folder
 
 
@@ -251,14 +285,14 @@ def test_settings_and_stage_frame_are_no_code_dependencies(edited):
     ],
 )
 def test_a_wrong_configuration_stops_before_the_first_job(root, tmp_path, config, says):
-    folder = copy_of(root, tmp_path)
+    folder = copy_of(root, tmp_path, "__pycache__")
     text = snakemake(folder, "all", config=config, ok=False)
     assert says in text and "Traceback" not in text
     assert not (folder / "results").exists()
 
 
 def test_a_typo_in_a_yaml_file_stops_before_the_first_job(root, tmp_path):
-    folder = copy_of(root, tmp_path)
+    folder = copy_of(root, tmp_path, "__pycache__")
     path = folder / "config/compute_esd/default.yaml"
     path.write_text(path.read_text() + "\npermutation: 3\n")
     text = snakemake(folder, "all", ok=False)
@@ -267,7 +301,7 @@ def test_a_typo_in_a_yaml_file_stops_before_the_first_job(root, tmp_path):
 
 
 def test_a_failed_model_names_itself_and_spares_the_others(root, tmp_path):
-    folder = copy_of(root, tmp_path)
+    folder = copy_of(root, tmp_path, "__pycache__")
     (folder / "broken.pth").write_text("<html>not a checkpoint</html>")
     series = (
         "series={mixed: {title: t, dataset: digits, models: {broken: {source: file, file: broken.pth}, "
@@ -282,11 +316,12 @@ def test_a_failed_model_names_itself_and_spares_the_others(root, tmp_path):
     assert (folder / targets[1]).exists() and not (folder / targets[0]).exists()
 
 
-def test_another_clean_run_killed_and_resumed_gives_the_same_bytes(root, done, tmp_path):
+def test_another_clean_run_killed_and_resumed_gives_the_same_bytes(done, tmp_path):
     """Everything again in another folder: kill -9 of the whole process group amid the trainings, unlock, go on."""
-    folder = copy_of(root, tmp_path)
+    folder = copy_of(done, tmp_path)  # with the compiled code
+    command = [sys.executable, "-m", "snakemake", *arguments_of("all")]
     run = subprocess.Popen(
-        command("all"), cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )
     deadline = time.monotonic() + 120
     trained = folder / "results/smoke/train_model"
