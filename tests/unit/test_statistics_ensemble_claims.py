@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import test_statistics_claims
 import test_statistics_jacobian_claims
+import test_statistics_landscape_claims
 import test_statistics_sweep_claims
 from test_statistics_claims import EMPTY, layers_table, models_table
 
@@ -313,7 +314,12 @@ NOISE = (
 
 
 def test_every_test_of_a_claim_is_tried_on_noise():
-    others = (test_statistics_claims, test_statistics_jacobian_claims, test_statistics_sweep_claims)
+    others = (
+        test_statistics_claims,
+        test_statistics_jacobian_claims,
+        test_statistics_landscape_claims,
+        test_statistics_sweep_claims,
+    )
     assert {*NOISE, *(test for module in others for test in module.NOISE)} == set(TESTS)
 
 
