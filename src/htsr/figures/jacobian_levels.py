@@ -51,9 +51,9 @@ def draw(
             scaled = fit.to_dict() | {key: fit[key] / fit["lambda_max"] for key in ("xmin", "xmax")}
             drawn += jacobians.power_law_survival(axis, name, f"power law, {level}", scaled, color="0.2", linewidth=0.7)
             null = fit["alpha_null"]
-            beside = f" (null {null:.2f})" if np.isfinite(null) else ""
+            beside = f", null {null:.2f}" if np.isfinite(null) else ""
             words.append(f"{level}: {jacobians.fit_words(fit)}{beside}")
-        axis.set_title("\n".join(words), fontsize=5.5, loc="left", linespacing=1.25)
+        axis.set_title("\n".join(words), fontsize=5.2, loc="left", linespacing=1.25)
         axis.set(xscale="log", yscale="log", xlabel=r"$\lambda/\lambda_{\mathrm{max}}$")
         axis.set(xlim=(1e-14, 3), ylim=(0.5 / row["n_examples"], 1.5))
     panels[0].set_ylabel(r"share of eigenvalues $\geq \lambda$")
