@@ -82,7 +82,7 @@ def paths(count=6, line=2.0, curve=0.05):
     """Straight lines and curves between seeds, and lines to the initial weights."""
     rows, more = [], {"dimensions": 1, "policy": "recalibrated"}
     for i in range(count):
-        first, second = f"labels_0.0_s{i}", f"labels_0.0_s{i + 1}"
+        first, second = f"labels_0.0_s{2 * i}", f"labels_0.0_s{2 * i + 1}"
         for plane, height in (("interpolation", line), ("bezier", curve)):
             barrier = {"train_barrier": height + i / 100, "train_barrier_stderr": 0.01}
             rows.append(surface(first, f"seeds_{plane}", second, plane, **more, **barrier))
@@ -151,8 +151,9 @@ def scales(networks):
 
 
 def pairs(count=6):
-    names = [f"labels_0.0_s{i}" for i in range(count + 1)]
-    rows = [{"first": a, "second": b, "excess": 0.05 + i / 100} for i, (a, b) in enumerate(itertools.pairwise(names))]
+    names = [f"labels_0.0_s{i}" for i in range(2 * count)]
+    apart = enumerate(zip(names[::2], names[1::2], strict=True))
+    rows = [{"first": a, "second": b, "excess": 0.05 + i / 100} for i, (a, b) in apart]
     rows.append(rows[0] | {"second": "labels_1.0_s0", "excess": -1.0})
     return pd.DataFrame(rows).assign(part="test", pair=[f"p{i}" for i in range(len(rows))])
 
@@ -368,7 +369,7 @@ def test_barriers_of_curves_and_lines(given):
     straight = {"plane": "interpolation", "between": "solutions", "batch_norm": "recalibrated"}
     share = {"table": "summary", "low": 2, "high": 1000000}
     row = judged(given, "landscape_share_in_range", where=straight, column="barrier_z", **share)
-    assert row["verdict"] == verdict.SUPPORTED and row["n"] == 6 and "6 pairs of networks" in row["reason"]
+    assert row["verdict"] == verdict.SUPPORTED and row["n"] == 6 and "6 independent pairs of networks" in row["reason"]
     curve = straight | {"plane": "bezier"}
     found = measured(given, "summary", curve, "relative_barrier")
     assert found["relative_barrier"].iloc[0] == pytest.approx(0.05 / 2)
@@ -380,7 +381,7 @@ def test_barriers_of_curves_and_lines(given):
 def test_solutions_of_other_labels_are_no_other_seeds(given):
     row = judged(given, "landscape_mean_has_sign", table="solutions", where={"seeds": True}, column="excess")
     assert row["n"] == 6 and row["verdict"] == verdict.SUPPORTED
-    assert "over 6 comparisons of 6 pairs of networks" in row["reason"]
+    assert "over 6 comparisons of 6 independent pairs of networks" in row["reason"]
 
 
 @pytest.mark.parametrize(
@@ -517,3 +518,12 @@ def test_noise_is_supported_no_more_often_than_the_level(given, test):
         found = with_summary(given, rows.assign(chance=chance))
         count += judged(found, test, **NOISE[test])["verdict"] == verdict.SUPPORTED
     assert count <= 2
+
+
+def test_pairs_that_share_a_network_are_one_unit(given):
+    """Three pairs of a chain and one of others: two independent units."""
+    chain = [("a", "b"), ("c", "b"), ("c", "d"), ("x", "y")]
+    height = {"train_barrier": 1.0, "train_barrier_stderr": 0.1, "dimensions": 1}
+    rows = [surface(first, "path", second, "interpolation", **height) for first, second in chain]
+    found = measured(with_summary(given, pd.DataFrame(rows)), "summary", {"between": "solutions"}, "barrier")
+    assert found["unit"].tolist() == ["a and b and c and d"] * 3 + ["x and y"]

@@ -316,7 +316,7 @@ def _of_trainings(tables: Tables, evidence: Evidence, rows: pd.DataFrame, column
 
 def _of_units(table: str, rows: pd.DataFrame, evidence: Evidence, more: str = "") -> Evidence:
     """Evidence with the words for the rows of a table, and the number of networks or pairs for that of rows."""
-    units = "pairs of networks" if " and " in rows["unit"].iloc[0] else "networks"
+    units = "independent pairs of networks" if " and " in rows["unit"].iloc[0] else "networks"
     words = {"matrices": ROWS[table], "models": units}
     return replace(_worded(evidence, words, more=more), n=rows["unit"].nunique())
 

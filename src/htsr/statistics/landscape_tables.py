@@ -18,7 +18,8 @@
     solutions   compare_solutions/pairs.csv. seeds: the two differ in their seeds alone
     networks    collect_sweep/{sweep}_networks.csv
 
-Every row has `unit`, what is independent: the network, or the pair of them; `surface`, within which rows compare: the
+Every row has `unit`, what is independent: the network, or the pair of them, and all pairs that are joined by networks
+that they share; `surface`, within which rows compare: the
 name of the surface, or the file; and of networks of sweeps `sweep`, `seed`, `training` (ok, or how it failed) and
 their settings.
 """
@@ -87,8 +88,20 @@ def climb(losses: np.ndarray) -> float:
 
 
 def _unit(rows: pd.DataFrame) -> pd.Series:
-    """The network, or both of a path between two."""
-    return rows["network"].where(rows["between"] != "solutions", rows["network"] + " and " + rows["other"].astype(str))
+    """The network, or those of a path between two."""
+    paths = rows["between"] == "solutions"
+    unit = rows["network"].astype(object)
+    unit[paths] = _joined(rows.loc[paths, "network"], rows.loc[paths, "other"])
+    return unit
+
+
+def _joined(first: pd.Series, second: pd.Series) -> list[str]:
+    """For each pair, all networks that pairs join to it: pairs that share one do not vary independently."""
+    groups: dict[str, set[str]] = {}
+    for pair in zip(first, second, strict=True):
+        group = set().union(*(groups.get(name, {name}) for name in pair))
+        groups |= dict.fromkeys(group, group)
+    return [" and ".join(sorted(groups[name])) for name in first]
 
 
 def ends(found: pd.DataFrame) -> pd.DataFrame:
@@ -165,7 +178,7 @@ def explained(found: pd.DataFrame) -> pd.DataFrame:
 
 def solutions(found: pd.DataFrame) -> pd.DataFrame:
     names = [found[name].str.replace(r"_s\d+$", "", regex=True) for name in ("first", "second")]
-    unit = found["first"] + " and " + found["second"]
+    unit = _joined(found["first"], found["second"])
     return found.assign(network=found["first"], unit=unit, surface="pairs", seeds=names[0] == names[1])
 
 
