@@ -39,7 +39,6 @@ rule evaluate_surface:
     output:
         points="<results>/evaluate_surface/{surfaces}_{tile}.csv",
         checkpoints="<results>/evaluate_surface/{surfaces}_{tile}_checkpoints.csv",
-        summary="<results>/evaluate_surface/{surfaces}_{tile}_summary.csv",
     log:
         "<logs>/evaluate_surface/{surfaces}_{tile}.log",
     benchmark:
@@ -60,7 +59,7 @@ rule evaluate_surface:
         """
         python -m htsr.stages.evaluate_surface {params.settings:q} {params.surfaces:q} tile={wildcards.tile} \
             {params.inputs:q} {params.directions:q} {params.resume:q} points={output.points} \
-            checkpoints={output.checkpoints} summary={output.summary} >{log} 2>&1
+            checkpoints={output.checkpoints} >{log} 2>&1
         """
 
 

@@ -4,8 +4,7 @@ In: `names` of networks with files of their weights (`weights`, safetensors of t
 `initial` and pca, of their weights over time (`states`), and images (`images`, safetensors of download_dataset); for
 pca, `directions` (safetensors of project_trajectory).
 
-Out: the measured points (`points`, CSV), the places of other networks on lines and planes (`checkpoints`, CSV), and one
-row a surface and network (`summary`, CSV), for which all tiles are needed: it is empty where there are several.
+Out: the measured points (`points`, CSV) and the places of other networks on lines and planes (`checkpoints`, CSV).
     plane           random: along Gaussian directions from the network
                     interpolation: along the straight line to `other`, which lies at a = 1
                     through: in the plane of `other`, at (1, 0), and `third`
@@ -39,7 +38,6 @@ from torch import Tensor
 from htsr.config import EvaluateSurface, Plane, Surface, SurfaceSet, surfaces_of
 from htsr.errors import InputError
 from htsr.files import Arrays, write_arrays, write_table
-from htsr.landscape.convexity import summarize
 from htsr.landscape.directions import bezier, combined, difference, moved, norm, plane_through, random_direction
 from htsr.landscape.grid import explore, lattice
 from htsr.landscape.paths import bezier_control, curve
@@ -86,7 +84,6 @@ class EvaluateSurfaceJob(EvaluateSurface):
     save_seconds: float = 30.0
     points: str = MISSING
     checkpoints: str = MISSING
-    summary: str = MISSING
 
 
 @stage(EvaluateSurfaceJob)
@@ -109,7 +106,6 @@ def main(job: EvaluateSurfaceJob) -> None:
         raise InputError(f"surfaces {job.name}: {error}") from error
     write_table(job.points, points, POINTS)
     write_table(job.checkpoints, checkpoints, CHECKPOINTS)
-    write_table(job.summary, summarize(points) if job.set.tiles == 1 else [])
     if job.resume:
         Path(job.resume).unlink(missing_ok=True)
 
