@@ -30,6 +30,9 @@ def draw(
     metrics = [metric for metric in METRICS if metric in good and good[metric].notna().any()]
     if good.empty or not metrics:
         return style.message("No network of the sweeps has an accuracy and a metric."), pd.DataFrame(columns=_DRAWN)
+    lost = len(networks) - len(good)
+    bare = good[metrics].isna().all(axis=1)
+    good = good[~bare]
     order = list(dict.fromkeys(good["series"]))
     lines = regressions[regressions["series"] == POOLED].set_index(["metric", "target"])
     columns = min(3, len(metrics))
@@ -50,13 +53,13 @@ def draw(
             axis.set(xlim=style.span(points[metric]), ylim=style.span(points[target]))
     handles = [Line2D([], [], label=style.series_title(name, titles, 34), **_look(i)) for i, name in enumerate(order)]
     figure.legend(handles=handles, loc="outside upper center", ncols=3, fontsize=6.5)
-    lost = len(networks) - len(good)
     sweeps.footnote(
         figure,
         style.eigenvalues_of(normalization),
         r"$\tau$: Kendall's, within sweeps, of means over seeds, with 95 % interval",
         "$n$: trainings that differ",
         lost and f"{style.counted(lost, 'network')} diverged: not shown",
+        bare.any() and f"{style.counted(bare.sum(), 'network')} without a matrix that is large enough: not shown",
     )
     return figure, pd.DataFrame(drawn, columns=_DRAWN)
 

@@ -115,8 +115,9 @@ def sweep_regressions(regressions: pd.DataFrame, titles: Mapping[str, str]) -> s
     for series, own in regressions.groupby("series", sort=False):
         title = "All sweeps, within sweeps" if series == POOLED else series_title(series, titles)
         rows.append(Heading(title))
+        own = own[own["metric"].isin(METRICS)]
         if own["kendall_tau"].isna().all():
-            rows[-1] = Heading(f"{title}: none ({escape(own['status'].iloc[0])})")
+            rows[-1] = Heading(f"{title}: none" + (f" ({escape(own['status'].iloc[0])})" if len(own) else ""))
             continue
         for metric in METRICS:
             found = own[own["metric"] == metric].set_index("target")
