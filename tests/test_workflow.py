@@ -37,7 +37,7 @@ for line in sys.stdin:
         os.dup2(os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 1)
         os.dup2(1, 2)
         sys.argv[1:] = arguments
-        snakemake.cli.main(arguments)
+        sys.exit(snakemake.cli.main(arguments))  # never back into the loop
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 

@@ -984,7 +984,6 @@ def _check_landscapes(config: dict[str, Any], networks: set[str]) -> None:
     A series or a sweep among `networks` becomes all of its networks. `surface_networks` says which networks a set of
     surfaces needs (all), and whose trainings it follows (followed).
     """
-
     groups = {series: list(entry["models"]) for series, entry in config["series"].items()}
     groups |= {sweep: _networks_of(config, sweep) for sweep in config["sweeps"]}
 
