@@ -464,6 +464,13 @@ class JudgeClaims:
 
 
 @dataclass
+class PlotSurface:
+    """Of the figures of random lines and planes. log: losses on a logarithmic scale."""
+
+    log: bool = True
+
+
+@dataclass
 class PlotEsd:
     models: list[str] = field(default_factory=list)
     layers_per_model: int = 1
@@ -789,6 +796,7 @@ class Config:
     regress_accuracy: RegressAccuracy = field(default_factory=RegressAccuracy)
     judge_claims: JudgeClaims = field(default_factory=JudgeClaims)
     plot_esd: PlotEsd = field(default_factory=PlotEsd)
+    plot_surface: PlotSurface = field(default_factory=PlotSurface)
     plot_spikes: PlotSpikes = field(default_factory=PlotSpikes)
     plot_jacobian_depth: PlotJacobianDepth = field(default_factory=PlotJacobianDepth)
 

@@ -300,7 +300,7 @@ def test_stages_write_figures(figures, tmp_path, name):
     given = {key: str(tmp_path / f"{key}.csv") for key in tables}
     given |= {key: [given[key]] for key in ("ends", "networks")} | {"axes": AXES, "titles": TITLES, "resamples": 50}
     given |= {"dataset": "digits"} | {kind: str(tmp_path / f"out.{kind}") for kind in ("pdf", "png", "csv")}
-    job = next(value for key, value in vars(stage).items() if key.startswith("Plot"))
+    job = next(value for key, value in vars(stage).items() if key.startswith("Plot") and key.endswith("Job"))
     known = {key: value for key, value in given.items() if key in job.__dataclass_fields__}
     stage.main(OmegaConf.create(known))
     assert set(read_table(tmp_path / "out.csv")["network"].dropna()) <= set(figures[name][1]["network"])

@@ -116,7 +116,7 @@ FIGURES = {
         of_surface_figure(
             ("random", 2), points="points", summary="summary", networks="networks"
         ),
-        [axes_of_all, dataset_name],
+        [settings("plot_surface"), axes_of_all, dataset_name],
     ),
     "surface_planes": (
         of_surface_figure(
@@ -127,17 +127,17 @@ FIGURES = {
             summary="summary",
             networks="networks",
         ),
-        [axes_of_all, dataset_name],
+        [settings("plot_surface"), axes_of_all, dataset_name],
     ),
     "surface_3d": (
         of_surface_figure(
             ("random", 2), points="points", summary="summary", networks="networks"
         ),
-        [axes_of_all, dataset_name],
+        [settings("plot_surface"), axes_of_all, dataset_name],
     ),
     "surface_lines": (
         of_surface_figure(("random", 1), points="points", networks="networks"),
-        [axes_of_all, dataset_name],
+        [settings("plot_surface"), axes_of_all, dataset_name],
     ),
     "surface_shortcuts": (
         (
@@ -145,7 +145,7 @@ FIGURES = {
             if any("shortcuts" in entry["over"] for entry in cfg["sweeps"].values())
             else {}
         ),
-        [axes_of_all, dataset_name],
+        [settings("plot_surface"), axes_of_all, dataset_name],
     ),
     "surface_paths": (
         of_surface_figure(

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from omegaconf import MISSING
 
+from htsr.config import PlotSurface
 from htsr.figures import style, surface_contours
 from htsr.files import read_table, read_tables
 from htsr.stage import stage
@@ -13,13 +14,11 @@ log = logging.getLogger("htsr.plot_surface_contours")
 
 
 @dataclass
-class PlotSurfaceContoursJob:
+class PlotSurfaceContoursJob(PlotSurface):
     """points, summary: of collect_surfaces. networks: collect_sweep/{sweep}_networks.csv of every sweep and
     collect_metrics/{series}.csv of every series; axes: settings that each sweep varies. dataset: name of the images.
-    log: losses on a logarithmic scale.
     """
 
-    log: bool = True
     points: str = MISSING
     summary: str = MISSING
     networks: list[str] = MISSING

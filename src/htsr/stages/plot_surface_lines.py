@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from omegaconf import MISSING
 
+from htsr.config import PlotSurface
 from htsr.figures import style, surface_lines
 from htsr.files import read_table, read_tables
 from htsr.stage import stage
@@ -13,10 +14,10 @@ log = logging.getLogger("htsr.plot_surface_lines")
 
 
 @dataclass
-class PlotSurfaceLinesJob:
+class PlotSurfaceLinesJob(PlotSurface):
     """points: of collect_surfaces. networks: collect_sweep/{sweep}_networks.csv and collect_metrics/{series}.csv; axes:
     settings that each sweep varies. dataset: name of the images. compared: the setting whose values have a curve each
-    in every panel. log: whether losses have a logarithmic axis.
+    in every panel.
     """
 
     points: str = MISSING
@@ -24,7 +25,6 @@ class PlotSurfaceLinesJob:
     axes: dict[str, list[str]] = field(default_factory=dict)
     dataset: str = MISSING
     compared: str = "batch_size"
-    log: bool = True
     pdf: str = MISSING
     png: str = MISSING
     csv: str = MISSING
