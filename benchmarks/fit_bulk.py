@@ -2,8 +2,9 @@
 
     OMP_NUM_THREADS=1 python benchmarks/fit_bulk.py
 
-Needs weightwatcher. Prints, for matrices of known noise, the median relative error of σ² (that of λ₊ as well, which is
-proportional to it), the time for 1024 eigenvalues, and how often the largest eigenvalue of Gaussian noise is
+Needs weightwatcher. Prints, for matrices of known noise, the largest distance between the fitted law's CDF and that of
+the eigenvalues up to its edge, the relative error of σ² (that of λ₊ as well, which is proportional to it), both as
+medians over samples; the time for 1024 eigenvalues, and how often the largest eigenvalue of Gaussian noise is
 significant. The variance of heavy-tailed entries is partly in entries that are spikes by themselves, beyond (NM)^(1/4)
 standard deviations; the errors in parentheses are from the variance of the others.
 """
@@ -18,7 +19,7 @@ from weightwatcher.RMT_Util import fit_density_with_range
 
 from htsr.spectra.eigenvalues import eigenvalues
 from htsr.spectra.ensembles import sample
-from htsr.spectra.marchenko_pastur import edges, fit_bulk
+from htsr.spectra.marchenko_pastur import cdf, edges, fit_bulk
 
 ENSEMBLES = (
     ("gaussian", {}, 1.0),
@@ -48,11 +49,20 @@ def median(function, repeats):
     return statistics.median(seconds), result
 
 
+def distance(values, q, sigma2):
+    """Kolmogorov-Smirnov distance of the law from the eigenvalues up to its edge."""
+    bulk = values[values <= edges(q, sigma2)[1]]
+    law, ranks = cdf(bulk, q, sigma2), np.arange(len(bulk) + 1) / len(bulk)
+    return max(np.max(law - ranks[:-1]), np.max(ranks[1:] - law))
+
+
 def compare(n, m, samples=5):
-    print(f"{n} x {m}: median |σ²/true - 1| of {samples} samples{'':18} {'ours':>16} {'mp_fit':>18} spikes (ours)")
+    print(
+        f"{n} x {m}, {samples} samples{'':27} {'distance: ours':>16} {'mp_fit':>6} {'error: ours':>17} {'mp_fit':>17} spikes"
+    )
     for law, parameters, variance in ENSEMBLES:
         rng = np.random.default_rng(0)
-        errors, spikes = [], []
+        errors, distances, spikes = [], [], []
         for _ in range(samples):
             w = sample(law, n, m, rng, **parameters)
             single = w[np.abs(w) < (n * m) ** 0.25 * variance**0.5]
@@ -61,12 +71,13 @@ def compare(n, m, samples=5):
             ours = fit_bulk(values, n)
             spikes.append(ours.n_spikes)
             theirs = mp_fit(values, n)
+            distances.append([distance(values, n / m, found) for found in (ours.sigma2, theirs)])
             errors.append([abs(found / true - 1) for found in (ours.sigma2, theirs) for true in (variance, without)])
         ours, ours_without, theirs, theirs_without = np.median(errors, axis=0)
-        name = f"{law} {parameters}"
+        near, far = np.median(distances, axis=0)
         print(
-            f"{name:52} {ours:9.4f} ({ours_without:.4f}) {theirs:9.4f} ({theirs_without:.4f})"
-            f" {statistics.median(spikes):6g}"
+            f"{f'{law} {parameters}':50} {near:8.4f} {far:8.4f} {ours:8.4f} ({ours_without:.4f})"
+            f" {theirs:8.4f} ({theirs_without:.4f}) {statistics.median(spikes):6g}"
         )
 
 
