@@ -57,9 +57,7 @@ def distance(values, q, sigma2):
 
 
 def compare(n, m, samples=5):
-    print(
-        f"{n} x {m}, {samples} samples{'':27} {'distance: ours':>16} {'mp_fit':>6} {'error: ours':>17} {'mp_fit':>17} spikes"
-    )
+    print(f"{n} x {m}{'':38} {'distance: ours':>16} {'mp_fit':>6} {'error: ours':>17} {'mp_fit':>17} spikes")
     for law, parameters, variance in ENSEMBLES:
         rng = np.random.default_rng(0)
         errors, distances, spikes = [], [], []
