@@ -106,6 +106,11 @@ def test_overrides_come_back_unchanged(root):
         ("jacobians={digits_mlp: {details: [nobody]}}", "jacobians.digits_mlp.details names 'nobody'"),
         ("compute_jacobian={part: both}", "compute_jacobian"),
         ("claims={mine: {alpha_in_range: {source: s, statement: t, test: x}}}", "'alpha_in_range'"),
+        (
+            "published_results={digits_mlp: {title: t, dataset: d, source: s, accuracy_source: a, folder: f}}",
+            "published_results.digits_mlp: a series or a sweep has this name",
+        ),
+        ("published_results={mine: {title: t, folders: f}}", "folders"),
         ("series={claim: {title: t, dataset: d, models: {m: {source: file, file: x}}}}", "'claim'"),
     ],
 )

@@ -736,6 +736,32 @@ class Published:
 
 
 @dataclass
+class PublishedFile:
+    """What was published of one model: a table of its matrices under the `folder` of its series. accuracy: percent."""
+
+    title: str | None = None
+    file: str = MISSING
+    sha256: str = MISSING
+    accuracy: float = MISSING
+
+
+@dataclass
+class PublishedResults:
+    """Models of one architecture on one data set whose results others measured and published, by weightwatcher.
+
+    source: whose, to be cited. folder: the address before the names of the files. title: also the name in
+    `published.regressions` of the regressions that were printed.
+    """
+
+    title: str = MISSING
+    dataset: str = MISSING
+    source: str = MISSING
+    accuracy_source: str = MISSING
+    folder: str = MISSING
+    models: dict[str, PublishedFile] = field(default_factory=dict)
+
+
+@dataclass
 class Comparison:
     """Three states of one network, for the figure of the compression experiment."""
 
@@ -777,6 +803,7 @@ class Config:
     model_pairs: dict[str, list[str]] = field(default_factory=dict)
     claims: dict[str, dict[str, Claim]] = field(default_factory=dict)  # by paper
     published: Published = field(default_factory=Published)
+    published_results: dict[str, PublishedResults] = field(default_factory=dict)
     download_model: DownloadModel = field(default_factory=DownloadModel)
     train_model: TrainModel = field(default_factory=TrainModel)
     extract_layers: ExtractLayers = field(default_factory=ExtractLayers)
@@ -901,6 +928,7 @@ def _check(config: dict[str, Any]) -> None:
     known = models(config)
     needs = {"url": ("url", "sha256"), "file": ("file",), "torchvision": ("weights",), "trained": ()}
     groups = ("series", "ensembles", "sweeps", "smoothing", "model_pairs", "surfaces", "hessians", "solutions")
+    groups = (*groups, "published_results")
     named = [name for key in groups for name in config[key]]
     for name in [*named, *known, config["dataset"]["name"]]:
         if not re.fullmatch(NAME, name):
@@ -915,7 +943,9 @@ def _check(config: dict[str, Any]) -> None:
     for name in config["plot_esd"]["models"]:
         if name not in known:
             raise InputError(f"config: plot_esd.models names {name!r}, which is no model of the chosen series")
-    for name in _RESERVED & set(config["series"]):
+    for name in set(config["published_results"]) & {*config["series"], *config["sweeps"]}:
+        raise InputError(f"config: published_results.{name}: a series or a sweep has this name: rename one")
+    for name in _RESERVED & {*config["series"], *config["published_results"]}:
         raise InputError(f"config: a series cannot be named {name!r}, which begins other names in values.tex")
     for name, model in known.items():
         for key in needs[model["source"]]:

@@ -5,10 +5,14 @@ import pandas as pd
 import pytest
 
 from htsr.config import load, models
+from htsr.metrics.averages import average_layers
+from htsr.metrics.weightwatcher import from_details
 from htsr.models.download import fetch
 from htsr.models.layers import matrices
 from htsr.models.loading import load_state
 from htsr.spectra.esd import compute_spectrum
+from htsr.statistics.metrics_table import combine
+from htsr.statistics.regression import Sampling, regress
 from htsr.tails.power_law import Rule, fit_power_law, usable
 
 # Mean over matrices of α·log10 λmax: Martin, Mahoney 2019 (arXiv 1901.08278) on the checkpoints of Y. Idelbayev.
@@ -86,3 +90,63 @@ def test_what_the_letter_says_of_distiller(fits):
     }
     alpha = fits.groupby("model").alpha.mean()
     assert alpha["distiller_resnet20_regularized"] > alpha["distiller_resnet20_finetuned"]
+
+
+# R² and Kendall τ of accuracy on a metric, as printed in Table 1 of Martin, Peng, Mahoney 2021.
+TABLE_1 = {
+    "published_vgg": {"log_norm": (0.88, -0.79), "log_alpha_norm": (0.96, -0.93), "alpha_weighted": (0.92, -0.93)},
+    "published_resnet": {"log_norm": (0.92, -1.0), "alpha_weighted": (0.96, -1.0)},  # log_alpha_norm: .954, not .90
+    "published_resnet_1k": {
+        "log_norm": (0.81, -0.79),
+        "log_alpha_norm": (0.88, -0.88),
+        "alpha_weighted": (0.89, -0.89),
+    },
+}
+TABLE_1_DENSENET = {"log_norm": (0.93, -1.0), "log_alpha_norm": (0.97, -1.0), "alpha_weighted": (0.98, -1.0)}
+# The file of each network, and the network that the file is named after.
+MISLABELLED = {"densenet161": "densenet169", "densenet169": "densenet201", "densenet201": "densenet161"}
+
+
+@pytest.fixture(scope="module")
+def published(root, mirror, tmp_path_factory):
+    """Models whose results were published, with means over their matrices and the accuracies of the configuration."""
+    cache = tmp_path_factory.mktemp("cache")
+    config = load(root / "config", ["experiment=published", f"mirror={mirror}"])
+    rows = []
+    for series, entry in config["published_results"].items():
+        for model, own in entry["models"].items():
+            path, _ = fetch(f"{entry['folder']}/{own['file']}", cache, sha256=own["sha256"], mirror=mirror)
+            layers = from_details(pd.read_csv(path))
+            row = {"series": series, "model": model, "accuracy": own["accuracy"], "width": layers["n"].iloc[-1]}
+            rows.append(row | average_layers(layers))
+    return combine({"published": pd.DataFrame(rows)})
+
+
+def assert_as_printed(table, series, printed):
+    found = regress(table, Sampling(10))
+    found = found[(found["series"] == series) & (found["target"] == "accuracy")].set_index("metric")
+    for metric, (r2, tau) in printed.items():
+        assert found.loc[metric, "r2"] == pytest.approx(r2, abs=0.0051), (series, metric)
+        assert found.loc[metric, "kendall_tau"] == pytest.approx(tau, abs=0.0051), (series, metric)
+
+
+@pytest.mark.parametrize("series", TABLE_1)
+def test_regressions_of_the_2021_study(published, series):
+    assert published.groupby("series").size().sum() == 36
+    assert_as_printed(published, series, TABLE_1[series])
+
+
+def test_densenets_are_as_printed_with_exchanged_labels_only(published):
+    own = published[published["series"] == "published_densenet"].set_index("model")
+    assert own["width"].to_dict() == {
+        "densenet121": 1024,
+        "densenet161": 2208,
+        "densenet169": 1664,
+        "densenet201": 1920,
+    }
+    accuracy = own["accuracy"]
+    printed = own.assign(accuracy=[accuracy[MISLABELLED.get(model, model)] for model in own.index])
+    printed["error"] = 100 - printed["accuracy"]
+    assert_as_printed(printed.reset_index(), "published_densenet", TABLE_1_DENSENET)
+    truth = {"log_norm": (0.62, -1 / 3), "log_alpha_norm": (0.23, -1 / 3), "alpha_weighted": (0.24, -1 / 3)}
+    assert_as_printed(own.reset_index(), "published_densenet", truth)

@@ -109,6 +109,8 @@ def job(tmp_path_factory, claims):
         "metrics": [str(folder / f"{name}.csv") for name in series],
         "layers": [str(folder / f"{name}_layers.csv") for name in series],
         "regressions": str(folder / "regressions.csv"),
+        "published_metrics": [str(folder / "one.csv")],
+        "published_regressions": str(folder / "regressions.csv"),
         "ensembles": str(folder / "ensembles.csv"),
         **sweeps(folder),
         "resamples": 100,

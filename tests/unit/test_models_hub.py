@@ -3,6 +3,7 @@
 import math
 
 import pytest
+import yaml
 from torchvision.models import get_model_weights, get_weight, vgg11
 
 from htsr.errors import InputError
@@ -34,12 +35,19 @@ def test_accuracy_that_nobody_reports():
     assert (detector.accuracy, detector.accuracy_source, detector.layers) == (None, None, {})
 
 
-def test_every_vgg_of_the_series_is_known(root):
-    text = (root / "config" / "series" / "torchvision_vgg.yaml").read_text()
-    named = [line.split()[1] for line in text.splitlines() if "weights:" in line]
-    models = [f"vgg{depth}{norm}" for depth in (11, 13, 16, 19) for norm in ("", "_bn")]
-    assert named == [str(get_model_weights(model).IMAGENET1K_V1) for model in models]
-    assert all(get_weight(name).meta["_metrics"]["ImageNet-1K"]["acc@1"] > 60 for name in named)
+SERIES = {
+    "vgg": [f"vgg{depth}{norm}" for depth in (11, 13, 16, 19) for norm in ("", "_bn")],
+    "resnet": [f"resnet{depth}" for depth in (18, 34, 50, 101, 152)],
+    "densenet": [f"densenet{depth}" for depth in (121, 161, 169, 201)],
+}
+
+
+@pytest.mark.parametrize("series", SERIES)
+def test_every_model_of_the_series_is_known(root, series):
+    models = yaml.safe_load((root / f"config/series/torchvision_{series}.yaml").read_text())[f"torchvision_{series}"]
+    named = {name: model["weights"] for name, model in models["models"].items()}
+    assert named == {name: str(get_model_weights(name).IMAGENET1K_V1) for name in SERIES[series]}
+    assert all(get_weight(name).meta["_metrics"]["ImageNet-1K"]["acc@1"] > 60 for name in named.values())
 
 
 @pytest.mark.parametrize("name", ["VGG11_Weights.IMAGENET1K_V2", "VGG11_Weigths.IMAGENET1K_V1", "VGG11"])

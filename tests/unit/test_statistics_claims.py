@@ -10,7 +10,7 @@ import pytest
 from htsr.errors import InputError
 from htsr.statistics import verdict
 from htsr.statistics.claims import COLUMNS, judge
-from htsr.statistics.evidence import Judging, Tables, least_p, number
+from htsr.statistics.evidence import Judging, Models, Tables, least_p, number
 from htsr.statistics.metrics_table import combine
 from htsr.statistics.regression import Sampling, regress
 from htsr.statistics.resampling import generator
@@ -382,3 +382,38 @@ def supported_by_noise(test, repetitions, resamples=99):
 def test_noise_is_supported_no_more_often_than_the_level(test):
     # With a level of 5 % more than 4 of 20 come with probability 0.3 % only.
     assert supported_by_noise(test, 20) <= 4
+
+
+OF_PUBLISHED = {
+    "tracks_accuracy": {"metric": "good"},
+    "tracks_beyond_controls": {"metric": "good"},
+    "nears_value": {"metric": "good", "value": 0.0},
+    "beats_rivals": {"metric": "good", "rivals": ["noise"]},
+}
+
+
+@pytest.mark.parametrize("test", OF_PUBLISHED)
+def test_the_results_of_others_are_judged_by_themselves(test):
+    columns = {"noise": lambda e, rng: rng.standard_normal(len(e)), "depth": lambda e, rng: rng.random(len(e))}
+    columns["log_norm"] = columns["noise"]
+    bad, good = (
+        models_table(12, 3, good=lambda e, rng, sign=sign: sign * e + 0.01 * rng.random(len(e)), **columns)
+        for sign in (-1, 1)
+    )
+    regressions = [regress(table, Sampling(100)) for table in (bad, good)]
+
+    def decided(**more):
+        claim = SimpleNamespace(paper="p", source="s", statement="t", test=test, arguments=OF_PUBLISHED[test] | more)
+        published = Models(good, regressions[1]) if with_published else None
+        tables = Tables(bad, EMPTY, regressions[0], ROLES, published=published)
+        return judge({"claim": claim}, tables, JUDGING).iloc[0]
+
+    with_published = True
+    assert decided(of="published")["verdict"] == verdict.SUPPORTED
+    if test != "nears_value":  # of which the sign does not matter
+        assert decided()["verdict"] == decided(of="experiment")["verdict"] == verdict.NOT_SUPPORTED
+    with pytest.raises(InputError, match="of: 'nobody'"):
+        decided(of="nobody")
+    with_published = False
+    row = decided(of="published")
+    assert row["verdict"] == verdict.INCONCLUSIVE and "choose `published_results`" in row["reason"]

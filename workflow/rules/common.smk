@@ -52,6 +52,7 @@ TABLES = [
     "linear_fits",
     "estimators",
     *(f"claims_{paper}" for paper in cfg["claims"]),
+    *(["published_metrics"] if cfg["published_results"] else []),
     *(["classes"] if cfg["ensembles"] else []),
     *(["batch_size"] if cfg["shown_sweeps"]["batch_size"] else []),
     *(["regularization"] if cfg["shown_sweeps"]["regularization"] else []),
@@ -84,7 +85,8 @@ wildcard_constraints:
     series="|".join(cfg["series"]),
     sweep="|".join(cfg["sweeps"]) or "none",
     dataset="[a-z0-9_]+",
-    collection="regressions|sweeps",
+    collection="regressions|sweeps|published",
+    published="|".join(cfg["published_results"]) or "none",
     paper="[a-z0-9_]+",
     smoothing="|".join(cfg["smoothing"]) or "none",
     pair="|".join(cfg["model_pairs"]) or "none",
@@ -346,11 +348,13 @@ def spike_level(wildcards):
 
 
 def claims_override(wildcards):
-    """Params function: all claims, each with the paper that tells it, as a Hydra override."""
+    """Params function: all claims, each with the paper that tells it, as a Hydra override; those on the results of others
+    only where there are some."""
     judged = {
         name: claim | {"paper": paper}
         for paper, claims in cfg["claims"].items()
         for name, claim in claims.items()
+        if claim["arguments"].get("of") != "published" or cfg["published_results"]
     }
     return as_overrides({"claims": judged})
 
@@ -905,10 +909,37 @@ def of_regressed(pattern):
 
 
 def regressed_tables(wildcards):
-    """Input function: the tables of models of the series, or those of networks of the sweeps."""
+    """Input function: the tables of models of the series, those of networks of the sweeps, or those of others."""
+    if wildcards.collection == "published":
+        return of_published()["published_metrics"]
     if wildcards.collection == "sweeps":
         return of_sweeps("collect_sweep/*_networks.csv")
     return of_regressed("collect_metrics/*.csv")
+
+
+def of_published(metrics="published_metrics", regressions="published_regressions"):
+    """The tables of models that others measured, and the regressions on them, where there are any."""
+    if not cfg["published_results"]:
+        return {}
+    return {
+        metrics: [
+            f"{RESULTS}/collect_published/{name}.csv"
+            for name in cfg["published_results"]
+        ],
+        regressions: f"{RESULTS}/regress_accuracy/published.csv",
+    }
+
+
+def published_overrides(wildcards):
+    """Params function: one series that others measured, as Hydra overrides."""
+    series = cfg["published_results"][wildcards.published]
+    return as_overrides({"name": wildcards.published, "series": series})
+
+
+def published_labels(wildcards):
+    """Params function: the printed names of the series that others measured, as Hydra overrides."""
+    titles = {name: entry["title"] for name, entry in cfg["published_results"].items()}
+    return as_overrides({"published_titles": titles})
 
 
 def of_series(pattern):

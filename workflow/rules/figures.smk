@@ -29,6 +29,7 @@ FIGURES = {
     "alpha_histogram": (LAYERS, [TITLES]),
     "accuracy": (REGRESSED, [TITLES, SCALE]),
     "norms": (REGRESSED, [TITLES, SCALE]),
+    "published_accuracy": (of_published("metrics", "regressions"), [published_labels]),
     "stable_rank": (LAYERS, [TITLES, SCALE]),
     "comparison": (LAYERS, [settings("comparison"), SCALE]),
     # layers

@@ -12,6 +12,7 @@ RESULTS_OF_EXPERIMENT = {
         sweeps="tables", networks="networks", sweep_regressions="regressions"
     ),
     **of_landscape_tables(),
+    **of_published(),
 }
 
 
@@ -36,7 +37,7 @@ rule make_tables:
         runtime=10,
     params:
         labels=labels("titles", "model_titles", "normalization"),
-        published=entries("published"),
+        published=joined(entries("published"), published_labels),
         sweeps=joined(parts_of_sweeps, titles_of_sweeps("sweep_titles")),
         inputs=input_overrides,
         tables=tables_override,
@@ -65,7 +66,7 @@ rule make_values:
         mem_mb=2000,
         runtime=10,
     params:
-        labels=labels("titles"),
+        labels=joined(labels("titles"), published_labels),
         settings=printed_settings,
         sweeps=joined(parts_of_sweeps, titles_of_sweeps("sweep_titles")),
         inputs=input_overrides,

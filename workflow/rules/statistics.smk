@@ -31,6 +31,33 @@ rule collect_metrics:
         """
 
 
+rule collect_published:
+    """One table of models and one of layers of a series that others have measured."""
+    input:
+        code=code("collect_published"),
+    output:
+        metrics="<results>/collect_published/{published}.csv",
+        layers="<results>/collect_published/{published}_layers.csv",
+    log:
+        "<logs>/collect_published/{published}.log",
+    benchmark:
+        "<benchmarks>/collect_published/{published}.tsv"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    params:
+        settings=settings("download_model"),
+        series=published_overrides,
+        mirror=mirror,
+    shell:
+        """
+        python -m htsr.stages.collect_published {params.settings:q} {params.series:q} {params.mirror:q} \
+            metrics={output.metrics} layers={output.layers} >{log} 2>&1
+        """
+
+
 rule collect_ensembles:
     """One table of the spectra of all ensembles."""
     input:
@@ -97,6 +124,7 @@ rule judge_claims:
         ),
         **of_jacobian_tables(details=True),
         **of_landscape_tables(),
+        **of_published(),
         code=code("judge_claims"),
         metrics=of_regressed("collect_metrics/*.csv"),
         layers=of_series("collect_metrics/*_layers.csv"),

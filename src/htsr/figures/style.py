@@ -115,9 +115,9 @@ def symbol(column: str) -> str:
 
 
 def mean_symbol(column: str) -> str:
-    """The symbol of a model's mean over its spectra; the weighted alpha is such a mean by definition."""
+    """The symbol of a model's mean over its spectra; the weighted alpha is such a mean by definition, depth is none."""
     text = COLUMNS[column].symbol
-    return text if column == "alpha_weighted" else rf"$\langle {text.strip('$')} \rangle$"
+    return text if column in ("alpha_weighted", "depth") else rf"$\langle {text.strip('$')} \rangle$"
 
 
 def eigenvalues_of(*normalizations: str) -> str:

@@ -31,11 +31,12 @@ def join_layers(fits: pd.DataFrame, measures: pd.DataFrame, vectors: pd.DataFram
 def average_layers(layers: pd.DataFrame) -> dict[str, Any]:
     """Means over the rows of `join_layers` with status "ok", with the number of rows used and left out.
 
-    Each `<metric>_stderr` is the standard error of the mean, s/√n; empty for fewer than two values.
+    Each `<metric>_stderr` is the standard error of the mean, s/√n; empty for fewer than two values. Metrics that the
+    rows do not have are left out.
     """
     used = layers[layers["status"] == "ok"]
     row = {"n_matrices": len(used), "n_failed": len(layers) - len(used)}
-    for name in AVERAGED:
+    for name in [name for name in AVERAGED if name in used]:
         values = used[name].astype(float)
         row |= {name: values.mean(), f"{name}_stderr": values.sem()}
     return row

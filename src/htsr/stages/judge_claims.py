@@ -16,7 +16,7 @@ from htsr.errors import InputError
 from htsr.files import Arrays, read_table, read_tables, write_table
 from htsr.stage import stage
 from htsr.statistics.claims import judge
-from htsr.statistics.evidence import JacobianTables, Judging, LandscapeTables, Tables, Training
+from htsr.statistics.evidence import JacobianTables, Judging, LandscapeTables, Models, Tables, Training
 from htsr.statistics.jacobian_states import KEYS, OF_SPECTRA, OF_STATES, states, with_distances
 from htsr.statistics.metrics_table import combine
 from htsr.statistics.samples import prepare
@@ -32,6 +32,9 @@ class JudgeClaimsJob(JudgeClaims):
     sweep_regressions: regress_accuracy of networks; label_spectra: compute_esd of the sweep that plays `labels`.
     Without sweeps, claims about training are not measured.
 
+    published_metrics: collect_published of every series that others measured; published_regressions: regress_accuracy
+    of them. Without, claims about those are not measured.
+
     jacobians: collect_jacobians/jacobians.csv; jacobian_spectra, jacobian_details: compute_jacobian of every series and
     sweep in it. Without it, claims about Jacobians are not measured.
 
@@ -45,6 +48,8 @@ class JudgeClaimsJob(JudgeClaims):
     metrics: list[str] = MISSING
     layers: list[str] = MISSING
     regressions: str = MISSING
+    published_metrics: list[str] = field(default_factory=list)
+    published_regressions: str | None = None
     ensembles: str | None = None
     sweeps: list[str] = field(default_factory=list)
     networks: list[str] = field(default_factory=list)
@@ -123,6 +128,16 @@ def training(job: JudgeClaimsJob) -> Training | None:
     )
 
 
+def published(job: JudgeClaimsJob) -> Models | None:
+    """The models that others measured, if there are any."""
+    if not job.published_metrics:
+        return None
+    if job.published_regressions is None:
+        raise InputError("`published_metrics` are judged together with `published_regressions`: give both")
+    models = combine({path: read_table(path) for path in job.published_metrics})
+    return Models(models, read(job.published_regressions, REGRESSED))
+
+
 def jacobians(job: JudgeClaimsJob) -> JacobianTables | None:
     """The Jacobians, if there are any."""
     if job.jacobians is None:
@@ -163,6 +178,7 @@ def main(job: JudgeClaimsJob) -> None:
         regressions=read(job.regressions, REGRESSED),
         comparison=asdict(job.comparison),
         ensembles=prepare(read(job.ensembles, ["ensemble", "layer", "law", "n", "m"])) if job.ensembles else None,
+        published=published(job),
         training=training(job),
         jacobians=jacobians(job),
         landscape=landscape(job),

@@ -14,6 +14,7 @@ from omegaconf import MISSING
 
 from htsr.errors import InputError
 from htsr.files import Arrays, read_table, read_tables, whole
+from htsr.metrics import weightwatcher
 from htsr.stage import stage
 from htsr.statistics.jacobian_states import states, with_distances
 from htsr.tables import jacobians, landscapes, published, results, sweeps
@@ -30,14 +31,15 @@ log = logging.getLogger("htsr.make_tables")
 class MakeTablesJob:
     """In: what the wanted tables need.
 
-    metrics, layers: collect_metrics of every series. esds: compute_esd of every model (headers only). summaries:
-    smooth_model of every smoothed model. pairs: compare_models of every pair. titles: printed names of the series.
-    model_titles: those of the models. published: config/published. tables: name and file of each table.
-    sweeps, networks: collect_sweep of every sweep; sweep_regressions: regress_accuracy of its networks; sweep_titles,
-    axes: of each sweep; shown_sweeps: the sweep that plays each part. jacobians: collect_jacobians/jacobians.csv;
-    jacobian_spectra: compute_jacobian of every series and sweep in it. points, surface_summary: collect_surfaces;
-    hessian_ends, hessian_planes, hessian_curvatures: compute_hessian of every set; explained: project_trajectory of
-    every set that follows trainings; solutions: compare_solutions/pairs.csv.
+    metrics, layers: collect_metrics of every series. published_metrics: collect_published of every series that others
+    measured; published_regressions: regress_accuracy of them; published_titles: printed names of these series. esds:
+    compute_esd of every model (headers only). summaries: smooth_model of every smoothed model. pairs: compare_models
+    of every pair. titles: printed names of the series. model_titles: those of the models. published: config/published.
+    tables: name and file of each table. sweeps, networks: collect_sweep of every sweep; sweep_regressions:
+    regress_accuracy of its networks; sweep_titles, axes: of each sweep; shown_sweeps: the sweep that plays each part.
+    jacobians: collect_jacobians/jacobians.csv; jacobian_spectra: compute_jacobian of every series and sweep in it.
+    points, surface_summary: collect_surfaces; hessian_ends, hessian_planes, hessian_curvatures: compute_hessian of
+    every set; explained: project_trajectory of every set that follows trainings; solutions: compare_solutions.
     """
 
     metrics: list[str] = MISSING
@@ -53,6 +55,9 @@ class MakeTablesJob:
     model_titles: dict[str, str] = field(default_factory=dict)
     normalization: str = MISSING
     published: dict[str, Any] = field(default_factory=dict)
+    published_metrics: list[str] = field(default_factory=list)
+    published_regressions: str | None = None
+    published_titles: dict[str, str] = field(default_factory=dict)
     sweeps: list[str] = field(default_factory=list)
     networks: list[str] = field(default_factory=list)
     sweep_regressions: str | None = None
@@ -84,12 +89,25 @@ def main(job: MakeTablesJob) -> None:
         "regressions": bind(results.regressions, regressions, job.titles, job.normalization),
         "published_models": bind(published.models, metrics, job.published.get("models", {})),
         "published_regressions": bind(
-            published.regressions, regressions, job.published.get("regressions", {}), job.titles
+            published.regressions,
+            regressions,
+            job.published.get("regressions", {}),
+            job.titles,
+            read_table(job.published_regressions) if job.published_regressions else None,
+            job.published_titles,
         ),
         "linear_fits": bind(linear_fits, layers, metrics, job.titles),
     }
     for paper in claims["paper"].unique():
         known[f"claims_{paper}"] = bind(results.claims, claims[claims["paper"] == paper])
+    if job.published_metrics:
+        known["published_metrics"] = bind(
+            results.model_metrics,
+            read_tables(job.published_metrics),
+            job.published_titles,
+            weightwatcher.NORMALIZATION,
+            published.METRICS,
+        )
     if job.ensembles:
         known["classes"] = bind(classes, read_table(job.ensembles))
     if job.validations:

@@ -11,7 +11,7 @@ from htsr.files import Arrays, read_table, read_tables, whole
 from htsr.stage import stage
 from htsr.statistics.jacobian_states import states, with_distances
 from htsr.tables import jacobians, landscapes, theory, training
-from htsr.tables.findings import collect
+from htsr.tables.findings import collect, results
 from htsr.tables.values import render
 
 log = logging.getLogger("htsr.make_values")
@@ -30,6 +30,9 @@ class MakeValuesJob:
     validations: str | None = None
     summaries: list[str] = field(default_factory=list)
     titles: dict[str, str] = field(default_factory=dict)  # printed names of the series
+    published_metrics: list[str] = field(default_factory=list)
+    published_regressions: str | None = None
+    published_titles: dict[str, str] = field(default_factory=dict)
     sweeps: list[str] = field(default_factory=list)
     networks: list[str] = field(default_factory=list)
     sweep_regressions: str | None = None
@@ -56,6 +59,10 @@ def main(job: MakeValuesJob) -> None:
     layers = read_tables(job.layers)
     regressions = read_table(job.regressions)
     values = collect(metrics, layers, regressions, read_table(job.claims), job.titles, job.settings)
+    values.flag("results.", here=job.published_metrics)
+    if job.published_metrics:
+        tables = read_tables(job.published_metrics), read_table(job.published_regressions)
+        results(values, *tables, job.published_titles)
     theory.collect(
         values,
         read_table(job.ensembles) if job.ensembles else None,

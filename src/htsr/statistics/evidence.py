@@ -59,17 +59,26 @@ class LandscapeTables:
 
 
 @dataclass(frozen=True)
+class Models:
+    """models: one row a model (`metrics_table.combine`); regressions: `regression.regress` of them."""
+
+    models: pd.DataFrame
+    regressions: pd.DataFrame
+
+
+@dataclass(frozen=True)
 class Tables:
     """models: one row a model (`metrics_table.combine`); layers: one row a matrix, with `series, model, layer,
     weight_layer`; regressions: `regression.regress` of models; comparison: model name (or None) of dense, regularized,
-    finetuned; ensembles: one row a random matrix of known law (`samples.prepare`); training: sweeps; jacobians;
-    landscape; None where there are none."""
+    finetuned; ensembles: one row a random matrix of known law (`samples.prepare`); published: models that others
+    measured; training: sweeps; jacobians; landscape; None where there are none."""
 
     models: pd.DataFrame
     layers: pd.DataFrame
     regressions: pd.DataFrame
     comparison: dict[str, str | None] = field(default_factory=dict)
     ensembles: pd.DataFrame | None = None
+    published: Models | None = None
     training: Training | None = None
     jacobians: JacobianTables | None = None
     landscape: LandscapeTables | None = None
@@ -90,6 +99,23 @@ class Judging:
     @property
     def level(self) -> float:
         return 1 - self.significance
+
+
+EXPERIMENT, PUBLISHED = "experiment", "published"
+
+
+def models_of(tables: Tables, of: str) -> Models:
+    """The models of this experiment, or those whose results others published.
+
+    Raises NotMeasured where there are none, InputError for another name.
+    """
+    if of == EXPERIMENT:
+        return Models(tables.models, tables.regressions)
+    if of != PUBLISHED:
+        raise InputError(f"of: {of!r} is neither {EXPERIMENT} nor {PUBLISHED}")
+    if tables.published is None:
+        raise NotMeasured("no results of others: choose `published_results`")
+    return tables.published
 
 
 def layers_with(tables: Tables, columns: list[str]) -> pd.DataFrame:

@@ -1,8 +1,9 @@
 """Claims about models: which metric goes with accuracy, and whether it does so better than simpler ones.
 
 Every test takes (tables, judging, its arguments) and gives `Evidence`. All are within series: only models of the same
-series are compared. `expected` is the sign of the rank correlation of metric and target: with the target `error`, "a
-smaller metric means a better model" is `positive`.
+series are compared. `of` says whose models: those of this `experiment`, or those whose results others `published`.
+`expected` is the sign of the rank correlation of metric and target: with the target `error`, "a smaller metric means a
+better model" is `positive`.
 """
 
 import math
@@ -13,22 +14,37 @@ import pandas as pd
 from htsr.errors import InputError
 from htsr.statistics import verdict
 from htsr.statistics.correlation import kendall, permutation_p
-from htsr.statistics.evidence import Judging, NotMeasured, Tables, bounds, least_p, number, pooled
+from htsr.statistics.evidence import (
+    EXPERIMENT,
+    Judging,
+    NotMeasured,
+    Tables,
+    bounds,
+    least_p,
+    models_of,
+    number,
+    pooled,
+)
 from htsr.statistics.metrics_table import series_codes, usable
 from htsr.statistics.resampling import FEWEST, bootstrap_weights, interval
 from htsr.statistics.verdict import Evidence
 
 
 def tracks_accuracy(
-    tables: Tables, judging: Judging, metric: str, target: str = "error", expected: str = "positive"
+    tables: Tables,
+    judging: Judging,
+    metric: str,
+    target: str = "error",
+    expected: str = "positive",
+    of: str = EXPERIMENT,
 ) -> Evidence:
     """Direction: metric and target are ranked alike (`positive`) or oppositely (`negative`) within series.
 
     Kendall's τ-b over all series with its p under permutations within series, from the regression table.
     """
-    sign = _sign(expected)
-    row = pooled(tables.regressions, metric, target, "kendall_tau")
-    rows = usable(tables.models, [metric, target])
+    sign, given = _sign(expected), models_of(tables, of)
+    row = pooled(given.regressions, metric, target, "kendall_tau")
+    rows = usable(given.models, [metric, target])
     return _directed(
         sign,
         *row[["kendall_tau", "kendall_low", "kendall_high", "kendall_p", "n"]],
@@ -39,10 +55,15 @@ def tracks_accuracy(
 
 
 def tracks_beyond_controls(
-    tables: Tables, judging: Judging, metric: str, target: str = "error", expected: str = "positive"
+    tables: Tables,
+    judging: Judging,
+    metric: str,
+    target: str = "error",
+    expected: str = "positive",
+    of: str = EXPERIMENT,
 ) -> Evidence:
     """Direction: as `tracks_accuracy`, with the partial τ after taking out depth and log_norm."""
-    row = pooled(tables.regressions, metric, target, "partial_tau")
+    row = pooled(models_of(tables, of).regressions, metric, target, "partial_tau")
     return _directed(
         _sign(expected),
         *row[["partial_tau", "partial_tau_low", "partial_tau_high", "partial_tau_p", "n"]],
@@ -68,10 +89,16 @@ def tracks_in_sweeps(
 
 
 def nears_value(
-    tables: Tables, judging: Judging, metric: str, value: float, target: str = "error", expected: str = "positive"
+    tables: Tables,
+    judging: Judging,
+    metric: str,
+    value: float,
+    target: str = "error",
+    expected: str = "positive",
+    of: str = EXPERIMENT,
 ) -> Evidence:
     """Direction: the distance |metric - value| and the target are ranked alike (oppositely) within series."""
-    rows = usable(tables.models, [metric, target])
+    rows = usable(models_of(tables, of).models, [metric, target])
     x, y, groups, n = np.abs(rows[metric] - value).to_numpy(), rows[target].to_numpy(), series_codes(rows), len(rows)
     tau = float(kendall(x, y, groups)[0])
     if not math.isfinite(tau):
@@ -93,7 +120,13 @@ def nears_value(
 
 
 def beats_rivals(
-    tables: Tables, judging: Judging, metric: str, rivals: list, target: str = "error", expected: str = "positive"
+    tables: Tables,
+    judging: Judging,
+    metric: str,
+    rivals: list,
+    target: str = "error",
+    expected: str = "positive",
+    of: str = EXPERIMENT,
 ) -> Evidence:
     """Direction: metric ranks the models better than every rival.
 
@@ -101,11 +134,11 @@ def beats_rivals(
     the strongest rival. supported: the interval lies above 0 for all rivals; not supported: below 0 for one. A rival
     that is the same for all models is left out.
     """
-    sign, columns = _sign(expected), [metric, target, *rivals]
-    missing = [name for name in columns if name not in tables.models]
+    sign, columns, models = _sign(expected), [metric, target, *rivals], models_of(tables, of).models
+    missing = [name for name in columns if name not in models]
     if missing or not rivals:
         raise NotMeasured(f"no column {', '.join(missing)}" if missing else "no rivals named")
-    rows = usable(tables.models, columns)
+    rows = usable(models, columns)
     y, groups, n = rows[target].to_numpy(), series_codes(rows), len(rows)
     weights = bootstrap_weights(judging.rng(metric, target), groups, judging.resamples)
     weights = np.vstack([np.ones(n), weights])

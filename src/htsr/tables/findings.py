@@ -11,6 +11,7 @@ claim.<id>.<...>                    statement, source, effect, interval, p, n, v
 claims.<paper>.<...>                n, supported, not_supported, inconclusive: how many
 published.model.<model>.<metric>    published numbers; with _ours and _difference
 published.series.<name>.<...>       r2_<metric>, tau_<metric>, n, source, note
+results.<series>.<...>              statistics as above, of what others measured; also title, n_models; results.pooled
 setting.<stage>.<key>               settings
 """
 
@@ -268,6 +269,34 @@ def _experiment(values: Values, metrics: pd.DataFrame, order: list[str], titles:
             found = [s for s in order if values.texts.get(f"{s}.{name}_{metric}", latex.MISSING) != latex.MISSING]
             each = [f"{values.texts[f'{s}.{name}_{metric}']} ({values.texts[f'{s}.title']})" for s in found]
             values.put("each.", **{f"{name}_{metric}": _sentence(each)})
+
+
+def results(values: Values, metrics: pd.DataFrame, regressions: pd.DataFrame, titles: Mapping[str, str]) -> None:
+    """results.<series>.<…>: regressions of accuracy on what others measured and published, by series and pooled.
+
+    metrics: one row a model. regressions: regress_accuracy of them. titles: printed names of the series.
+    """
+    for row in regressions[regressions["target"] == "accuracy"].to_dict("records"):
+        _regression(values, row | {"series": f"results.{row['series']}"})
+    for series, own in metrics.groupby("series", sort=False):
+        values.put(f"results.{series}.", title=series_title(series, titles), n_models=integer(len(own)))
+    named = [f"{series_title(s, titles)} ($n = {len(own)}$)" for s, own in metrics.groupby("series", sort=False)]
+    values.put(
+        "results.",
+        n_models=integer(len(metrics)),
+        n_series=integer(metrics["series"].nunique()),
+        n_matrices=integer(metrics["n_matrices"].sum()),
+        series=_sentence(named),
+        datasets=_sentence([escape(name) for name in metrics["dataset"].unique()]),
+    )
+    for name in ("tau", "r2"):
+        for metric in sorted(regressions["metric"].unique()):
+            each = [
+                f"{values.texts[f'results.{s}.{name}_{metric}']} ({series_title(s, titles)})"
+                for s in metrics["series"].unique()
+                if f"results.{s}.{name}_{metric}" in values.texts
+            ]
+            values.put("results.each.", **{f"{name}_{metric}": _sentence(each)})
 
 
 def _sentence(entries: list[str]) -> str:

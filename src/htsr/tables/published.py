@@ -34,11 +34,16 @@ def models(metrics: pd.DataFrame, published: Mapping[str, Mapping[str, Any]]) ->
 
 
 def regressions(
-    regressions: pd.DataFrame, published: Mapping[str, Mapping[str, Any]], titles: Mapping[str, str]
+    regressions: pd.DataFrame,
+    published: Mapping[str, Mapping[str, Any]],
+    titles: Mapping[str, str],
+    recomputed: pd.DataFrame | None = None,
+    published_titles: Mapping[str, str] | None = None,
 ) -> str:
-    """R² and Kendall tau of accuracy on each metric: published series first, then every series of the experiment.
+    """R² and Kendall tau of accuracy on each metric: as printed; from results that others published; of the experiment.
 
     regressions: one row for each series, metric and target. published: by series, `source`, `n`, `r2`, `kendall_tau`.
+    recomputed: as regressions, of what others measured; published_titles: printed names of its series.
     """
     columns = [Column("series", 1.0), Column("$n$"), Column("", "l")]
     columns += [Column(symbol(metric), "l") for metric in METRICS]
@@ -49,15 +54,24 @@ def regressions(
             if entry["source"] == source:
                 cells = [[number(entry[key].get(metric)) for metric in METRICS] for key in ("r2", "kendall_tau")]
                 rows += _pair(escape(name) + ("*" if entry["note"] else ""), entry["n"], *cells)
+    if recomputed is not None:
+        rows.append(Heading("from the published results of each matrix [95\\,\\% interval]"))
+        rows += _measured(recomputed, published_titles or {})
     rows.append(Heading("this experiment [95\\,\\% interval]"))
+    rows += _measured(regressions, titles)
+    notes = [f"* {escape(entry['note'])}" for entry in published.values() if entry["note"]]
+    return table(columns, rows, ". ".join(notes))
+
+
+def _measured(regressions: pd.DataFrame, titles: Mapping[str, str]) -> list[list[str]]:
+    rows = []
     known = regressions[(regressions["target"] == "accuracy") & regressions["metric"].isin(METRICS)]
     for name, own in known.groupby("series", sort=False):
         of = own.set_index("metric")
         r2 = [with_interval(*of.loc[metric, ["r2", "r2_low", "r2_high"]]) for metric in METRICS]
         tau = [with_interval(*of.loc[metric, ["kendall_tau", "kendall_low", "kendall_high"]]) for metric in METRICS]
         rows += _pair(series_title(name, titles), own["n"].max(), r2, tau)
-    notes = [f"* {escape(entry['note'])}" for entry in published.values() if entry["note"]]
-    return table(columns, rows, ". ".join(notes))
+    return rows
 
 
 def _pair(name: str, n: Any, r2: list[str], tau: list[str]) -> list[list[str]]:

@@ -158,17 +158,19 @@ def _layer(layer: str, own: pd.DataFrame) -> list[str]:
     ]
 
 
-def model_metrics(metrics: pd.DataFrame, titles: Mapping[str, str], normalization: str) -> str:
+def model_metrics(
+    metrics: pd.DataFrame, titles: Mapping[str, str], normalization: str, shown: Sequence[str] = METRICS
+) -> str:
     """Means of the metrics over each model's matrices with their standard errors, and the accuracy."""
     columns = [Column("model", 1.05), Column("acc."), Column("spectra")]
-    columns += [Column(symbol(name), "r") for name in METRICS]
+    columns += [Column(symbol(name), "r") for name in shown]
     rows: list = []
     for series, own in metrics.groupby("series", sort=False):
         rows.append(Heading(series_title(series, titles)))
         for row in own.to_dict("records"):
             used = integer(row["n_matrices"])
             used += f"/{integer(row['n_matrices'] + row['n_failed'])}" if row["n_failed"] else ""
-            cells = [with_error(row[name], row[f"{name}_stderr"]) for name in METRICS]
+            cells = [with_error(row[name], row[f"{name}_stderr"]) for name in shown]
             rows.append([model_title(row), number(row["accuracy"]), used, *cells])
     note = r"Means over matrices $\pm$ standard errors; acc.: accuracy in \%; spectra: used/all where some failed; "
     return table(columns, rows, note + f"eigenvalues of {MATRIX[normalization]}.")
