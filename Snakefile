@@ -13,6 +13,9 @@ pathvars:
     benchmarks=f"{RESULTS}/benchmarks",
 
 
+include: "workflow/functions/training.smk"
+include: "workflow/functions/jacobian.smk"
+include: "workflow/functions/landscape.smk"
 include: "workflow/rules/models.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/spectra.smk"

@@ -6,7 +6,7 @@ import shutil
 import pytest
 import yaml
 
-from htsr.config import as_overrides, load, models
+from htsr.compose import as_overrides, load, models
 from htsr.errors import InputError
 
 GROUPS = ["experiment", "conventions", "series"]

@@ -170,7 +170,7 @@ def test_a_setting_in_yaml_does_the_same_as_on_the_command_line(edited):
 def one_model(folder: Path) -> tuple[str, str]:
     """A series of the smoke experiment and its last model, on which no other model depends."""
     sys.path.insert(0, str(folder / "src"))
-    from htsr.config import load, models
+    from htsr.compose import load, models
 
     config = load(folder / "config", SMOKE)
     bases = {model["train"].get("start_from") for model in models(config).values()}
@@ -267,7 +267,7 @@ def test_a_rooms_module_reruns_the_stages_that_import_it(edited, module, reruns,
 
 
 def test_settings_and_stage_frame_are_no_code_dependencies(edited):
-    for module in ("config.py", "stage.py"):
+    for module in ("config.py", "compose.py", "stage.py"):
         path = edited / "src/htsr" / module
         path.write_text(path.read_text() + "\n# a remark\n")
     assert would_run(edited) == {}

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from htsr.config import load, models
+from htsr.compose import load, models
 from htsr.metrics.averages import average_layers
 from htsr.metrics.weightwatcher import from_details
 from htsr.models.download import fetch

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from htsr.config import as_overrides
+from htsr.compose import as_overrides
 from htsr.errors import InputError
 from htsr.files import read_table
 from htsr.metrics.weightwatcher import from_details

@@ -14,7 +14,7 @@ import yaml
 from PIL import Image
 from safetensors.numpy import load_file
 
-from htsr.config import as_overrides
+from htsr.compose import as_overrides
 from htsr.files import Arrays
 from htsr.stages import download_dataset
 

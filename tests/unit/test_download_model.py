@@ -11,7 +11,8 @@ from omegaconf import OmegaConf
 from safetensors.torch import load_file
 from torch import nn
 
-from htsr.config import Series, as_overrides
+from htsr.compose import as_overrides
+from htsr.config import Series
 from htsr.files import Arrays
 from htsr.models.download import place
 from htsr.models.layers import matrices

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import torch
 
-from htsr.config import as_overrides
+from htsr.compose import as_overrides
 from htsr.files import Arrays, read_table, write_arrays
 from htsr.models.weights import write_weights
 from htsr.stages import extract_layers

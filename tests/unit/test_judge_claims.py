@@ -9,7 +9,7 @@ import yaml
 from omegaconf import OmegaConf
 from synthetic_sweeps import sweep
 
-from htsr.config import as_overrides
+from htsr.compose import as_overrides
 from htsr.files import read_table, write_arrays, write_table
 from htsr.stages.judge_claims import main
 from htsr.statistics.claims import COLUMNS, check

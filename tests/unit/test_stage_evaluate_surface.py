@@ -10,7 +10,7 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from htsr.config import as_overrides
+from htsr.compose import as_overrides
 from htsr.files import Arrays, read_table, write_arrays
 from htsr.landscape.convexity import summarize
 from htsr.landscape.grid import join

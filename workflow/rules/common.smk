@@ -1,4 +1,4 @@
-# The only place with functions.
+# The configuration, and functions on everything; those on one topic stand in workflow/functions/, rules have none.
 import ast
 import json
 import re
@@ -10,7 +10,8 @@ from pathlib import Path
 ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT / "src"))
 
-from htsr.config import SurfaceSet, as_overrides, load, models, surfaces_of
+from htsr.compose import as_overrides, load, models
+from htsr.config import SurfaceSet, surfaces_of
 from htsr.errors import InputError
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
@@ -112,199 +113,6 @@ def model_overrides(wildcards):
         key: value for key, value in MODELS[wildcards.model].items() if key != "train"
     }
     return as_overrides({"name": wildcards.model, "model": entry})
-
-
-def training(name):
-    """The complete settings of a training: of a model of the series, or of a network of a sweep."""
-    return NETWORKS[name]["train"] if name in NETWORKS else MODELS[name]["train"]
-
-
-def training_overrides(wildcards):
-    """Params function: settings, data and state of one training, which a later job goes on from, as Hydra overrides."""
-    return _training_overrides(wildcards.model)
-
-
-def _training_overrides(name):
-    settings, start = training(name), training(name)["start_from"]
-    resume = f"{RESULTS}/train_model/{name}_resume.safetensors"
-    return as_overrides(
-        {"name": name, **settings, "dataset": seen_dataset(), "resume": resume}
-        | ({"start": weights(start)} if start else {})
-    )
-
-
-def trainings_together(names):
-    """Params function: the overrides of several trainings with their files, `--` between them."""
-
-    def overrides(wildcards):
-        each = [
-            [
-                *_training_overrides(name),
-                *as_overrides({"images": IMAGES, **trained_files(name)}),
-            ]
-            for name in names
-        ]
-        return [word for one in each for word in ("--", *one)][1:]
-
-    return overrides
-
-
-def trained_alone():
-    """What has a training job of its own."""
-    shared = {name for names in TOGETHER.values() for name in names}
-    models = [name for name, model in MODELS.items() if model["source"] == "trained"]
-    return [*models, *(name for name in NETWORKS if name not in shared)]
-
-
-def trained_files(name):
-    """What a training writes."""
-    place = f"{RESULTS}/train_model/{name}"
-    return {
-        "weights": f"{place}.safetensors",
-        "states": f"{place}_states.safetensors",
-        "history": f"{place}.csv",
-    }
-
-
-def training_threads(wildcards):
-    """Threads function: how many the settings of a training ask for."""
-    return training(wildcards.model)["threads"]
-
-
-def dataset_overrides(*keys):
-    """Params function: entries of the data set as Hydra overrides."""
-    return lambda wildcards: as_overrides({key: cfg["dataset"][key] for key in keys})
-
-
-def seen_dataset():
-    """What networks see of the data set."""
-    return {key: value for key, value in cfg["dataset"].items() if key != "source"}
-
-
-def dataset_files(wildcards):
-    """Input function: the local files of the data set."""
-    files = cfg["dataset"]["source"]["files"].values()
-    return [entry["file"] for entry in files if entry["file"]]
-
-
-def networks_of(sweep):
-    """The networks of a sweep by name."""
-    return {
-        name: network for name, network in NETWORKS.items() if network["sweep"] == sweep
-    }
-
-
-def sweep_overrides(*keys):
-    """Params function: of a sweep, its title and the names and labels of its networks, as Hydra overrides."""
-
-    def overrides(wildcards):
-        networks = networks_of(wildcards.sweep)
-        known = {
-            "title": cfg["sweeps"][wildcards.sweep]["title"],
-            "networks": list(networks),
-            "labels": [network["labels"] for network in networks.values()],
-        }
-        printed = {key: known[key] for key in keys}
-        if "title" in keys:
-            printed["dataset"] = cfg["dataset"]["name"]
-        return as_overrides(printed)
-
-    return overrides
-
-
-def of_sweep(pattern):
-    """Input function: one file for each network of a sweep."""
-    return lambda wildcards: [
-        f"{RESULTS}/{pattern.replace('*', name)}"
-        for name in networks_of(wildcards.sweep)
-    ]
-
-
-def of_part(part, spectra=False):
-    """Named files of the sweep that plays a part in figures; none where no sweep does."""
-    sweep = cfg["shown_sweeps"][part]
-    if sweep is None:
-        return {}
-    files = {
-        "sweep": f"{RESULTS}/collect_sweep/{sweep}.csv",
-        "networks": f"{RESULTS}/collect_sweep/{sweep}_networks.csv",
-    }
-    return files | (
-        {"spectra": f"{RESULTS}/compute_esd/{sweep}.safetensors"} if spectra else {}
-    )
-
-
-def of_all_sweeps(**names):
-    """Named files of all sweeps, under the names they have for a stage; none where there are no sweeps.
-
-    tables, networks: those of collect_sweep; regressions: over all networks; label_spectra: of the sweep of labels.
-    """
-    if not cfg["sweeps"]:
-        return {}
-    known = {
-        "tables": of_sweeps("collect_sweep/*.csv"),
-        "networks": of_sweeps("collect_sweep/*_networks.csv"),
-        "regressions": f"{RESULTS}/regress_accuracy/sweeps.csv",
-        "label_spectra": of_part("labels", spectra=True).get("spectra"),
-    }
-    return {name: known[what] for name, what in names.items() if known[what]}
-
-
-def axes(sweep):
-    """The settings that a sweep varies, by the names of their columns."""
-    return [axis.rpartition(".")[2] for axis in cfg["sweeps"][sweep]["over"]]
-
-
-def axes_of(part):
-    """Params function: the settings that the sweep of a part varies, as a Hydra override."""
-    return lambda wildcards: as_overrides({"axes": axes(cfg["shown_sweeps"][part])})
-
-
-def shown_layer(wildcards):
-    """Params function: the layer of sweeps that is drawn, as a Hydra override."""
-    return as_overrides({"layer": cfg["shown_sweeps"]["layer"]})
-
-
-def titles_of_sweeps(key):
-    """Params function: the printed names of the sweeps as a Hydra override."""
-    titles = {name: sweep["title"] for name, sweep in cfg["sweeps"].items()}
-    return lambda wildcards: as_overrides({key: titles})
-
-
-def parts_of_sweeps(wildcards):
-    """Params function: the axes of every sweep, and which sweep plays which part, as Hydra overrides."""
-    shown = {key: name for key, name in cfg["shown_sweeps"].items() if key != "layer"}
-    return as_overrides(
-        {"axes": {sweep: axes(sweep) for sweep in cfg["sweeps"]}, "shown_sweeps": shown}
-    )
-
-
-def published_batch_size(wildcards):
-    """Params function: published numbers to draw beside a sweep of the published network, as a Hydra override."""
-    train = cfg["sweeps"][cfg["shown_sweeps"]["batch_size"]]["train"]
-    same = train.get("network", {}).get("name") == "minialexnet"
-    known = cfg["published"]["batch_size"] if same else None
-    return as_overrides({"published": known["values"] if known else {}})
-
-
-def names_and_series(models):
-    """Params function: printed names and series of models as Hydra overrides."""
-    home = {
-        model: name
-        for name, entry in cfg["series"].items()
-        for model in entry["models"]
-    }
-    return lambda wildcards: as_overrides(
-        {
-            "models": [title(model) for model in models],
-            "series": [home[model] for model in models],
-        }
-    )
-
-
-def of_sweeps(pattern):
-    """One file for each sweep."""
-    return [f"{RESULTS}/{pattern.replace('*', name)}" for name in cfg["sweeps"]]
 
 
 def ensemble_overrides(wildcards):
@@ -422,11 +230,6 @@ def images_override(wildcards, input):
     return f"images={input.images}" if input.images else []
 
 
-def measured_override(wildcards, input):
-    """Params function: the table of all Jacobians, where it is an input, as a Hydra override."""
-    return f"jacobians={input.measured}" if input.measured else []
-
-
 def results_folder(wildcards, output):
     """Params function: the folder that the macro \\results of a paper stands for."""
     return str(Path(output.pdf).parents[1])
@@ -473,12 +276,6 @@ def model_weights(wildcards):
 def model_file(wildcards):
     """Input function: the local file of a model whose source is `file`."""
     return MODELS[wildcards.model]["file"] or []
-
-
-def start_weights(*names):
-    """The weights that trainings start from, if any."""
-    starts = [training(name)["start_from"] for name in names]
-    return sorted({weights(start) for start in starts if start})
 
 
 def settings_of_spectra(stage):
@@ -536,312 +333,11 @@ def pair_layers(side):
     )
 
 
-def networks_measured(jacobian):
-    """The networks of the series or sweep whose Jacobians are measured."""
-    if jacobian in cfg["sweeps"]:
-        return list(networks_of(jacobian))
-    return list(cfg["series"][jacobian]["models"])
-
-
 def weights_of(network):
     """The weights file of a model or of a network of a sweep."""
     if network in NETWORKS:
         return f"{RESULTS}/train_model/{network}.safetensors"
     return weights(network)
-
-
-def states_of(network):
-    """The weights over time of a network that is trained here; of others there are none."""
-    trained = network in NETWORKS or MODELS[network]["source"] == "trained"
-    return f"{RESULTS}/train_model/{network}_states.safetensors" if trained else None
-
-
-def history_of(network):
-    """The history of a network that is trained here; of others there is none."""
-    states = states_of(network)
-    return states.replace("_states.safetensors", ".csv") if states else None
-
-
-def of_networks_named(place, names):
-    """A file of each network, where all have it."""
-    found = [place(name) for name in names]
-    return found if all(found) else []
-
-
-def surface_networks(which, place):
-    """Input function: files of the networks of a set of surfaces, of all or of those that are followed in training."""
-    return lambda wildcards: of_networks_named(
-        place, cfg["surface_networks"][wildcards.surfaces][which]
-    )
-
-
-def surface_overrides(which, *keys):
-    """Params function: name, networks and settings of a set of surfaces as Hydra overrides."""
-
-    def overrides(wildcards):
-        name = wildcards.surfaces
-        known = {
-            "name": name,
-            "names": cfg["surface_networks"][name][which],
-            "set": cfg["surfaces"][name],
-        }
-        return as_overrides({key: known[key] for key in keys})
-
-    return overrides
-
-
-def followed_directions(wildcards):
-    """Input function: the principal directions of trainings that a set of surfaces is drawn over, if any."""
-    name = wildcards.surfaces
-    file = f"{RESULTS}/project_trajectory/{name}.safetensors"
-    return file if cfg["surface_networks"][name]["followed"] else []
-
-
-def directions_override(wildcards, input):
-    """Params function: principal directions of trainings, where they are an input, as a Hydra override."""
-    return f"directions={input.directions}" if input.directions else []
-
-
-def surface_resume(wildcards):
-    """Params function: where the state of an interrupted measurement is kept, as a Hydra override."""
-    name = f"{wildcards.surfaces}_{wildcards.tile}_resume.safetensors"
-    return as_overrides({"resume": f"{RESULTS}/evaluate_surface/{name}"})
-
-
-def of_tiles(ending):
-    """One file for each tile of each set of surfaces."""
-    return [
-        f"{RESULTS}/evaluate_surface/{name}_{tile}{ending}.csv"
-        for name, entry in cfg["surfaces"].items()
-        for tile in range(entry["tiles"])
-    ]
-
-
-def hessian_networks(place):
-    """Input function: files of the networks of a set of Hessians."""
-    return lambda wildcards: of_networks_named(
-        place, cfg["hessians"][wildcards.hessians]["networks"]
-    )
-
-
-def hessian_overrides(wildcards):
-    """Params function: name, networks and settings of a set of Hessians as Hydra overrides."""
-    entry = cfg["hessians"][wildcards.hessians]
-    return as_overrides(
-        {"name": wildcards.hessians, "names": entry["networks"], "set": entry}
-    )
-
-
-def solution_networks():
-    """The networks of the compared pairs, each once."""
-    return list(
-        dict.fromkeys(name for pair in cfg["solutions"].values() for name in pair)
-    )
-
-
-def solution_overrides(wildcards):
-    """Params function: the compared pairs of networks as Hydra overrides."""
-    return as_overrides(
-        {"name": "pairs", "pairs": cfg["solutions"], "names": solution_networks()}
-    )
-
-
-def landscape_files(**names):
-    """Named files about loss landscapes, under the names they have for a stage; those are absent that nothing gives.
-
-    points, places, summary: of all surfaces; ends: of all Hessians; planes, densities, curvatures: of those that have
-    them; coordinates, explained: of the sets of surfaces that follow trainings; pairs: of solutions; networks: tables
-    of the series and sweeps with networks in any of these.
-    """
-    surfaces, hessians = cfg["surfaces"], cfg["hessians"]
-    followed = [name for name in surfaces if cfg["surface_networks"][name]["followed"]]
-    collected = f"{RESULTS}/collect_surfaces/"
-
-    def of_hessians(ending, measured):
-        return [
-            f"{RESULTS}/compute_hessian/{name}{ending}"
-            for name, entry in hessians.items()
-            if measured(entry)
-        ]
-
-    def of_followed(ending):
-        return [f"{RESULTS}/project_trajectory/{name}{ending}" for name in followed]
-
-    known = {
-        "points": f"{collected}points.csv" if surfaces else None,
-        "places": f"{collected}checkpoints.csv" if surfaces else None,
-        "summary": f"{collected}summary.csv" if surfaces else None,
-        "ends": of_hessians(".csv", lambda entry: True),
-        "planes": of_hessians("_plane.csv", lambda entry: entry["plane"]["networks"]),
-        "densities": of_hessians(
-            "_density.safetensors", lambda entry: entry["density"]
-        ),
-        "curvatures": of_hessians("_curvature.csv", lambda entry: entry["scales"]),
-        "coordinates": of_followed(".csv"),
-        "explained": of_followed("_explained.csv"),
-        "pairs": f"{RESULTS}/compare_solutions/pairs.csv" if cfg["solutions"] else None,
-        "networks": [home_table(name) for name in landscape_homes()],
-    }
-    return {name: known[what] for name, what in names.items() if known[what]}
-
-
-def of_landscape_tables():
-    """Named files about loss landscapes for claims, tables and values."""
-    return landscape_files(
-        points="points",
-        surface_summary="summary",
-        hessian_ends="ends",
-        hessian_planes="planes",
-        hessian_curvatures="curvatures",
-        explained="explained",
-        solutions="pairs",
-    )
-
-
-def walk_level(wildcards):
-    """Params function: the level of a random walk's interval, as a Hydra override."""
-    return as_overrides({"level": cfg["project_trajectory"]["level"]})
-
-
-def landscape_homes():
-    """The series and sweeps with networks whose surfaces or Hessians are measured."""
-    used = {name for entry in cfg["surface_networks"].values() for name in entry["all"]}
-    used |= {name for entry in cfg["hessians"].values() for name in entry["networks"]}
-    homes = {
-        name: series
-        for series, entry in cfg["series"].items()
-        for name in entry["models"]
-    }
-    homes |= {name: network["sweep"] for name, network in NETWORKS.items()}
-    return sorted({homes[name] for name in used})
-
-
-def home_table(name):
-    """The table of the networks of a series or a sweep."""
-    if name in cfg["sweeps"]:
-        return f"{RESULTS}/collect_sweep/{name}_networks.csv"
-    return f"{RESULTS}/collect_metrics/{name}.csv"
-
-
-def surface_kinds():
-    """Plane and number of dimensions of every surface of the experiment."""
-    return {
-        (surface.plane.value, len(surface.points))
-        for entry in cfg["surfaces"].values()
-        for surface in surfaces_of(SurfaceSet(**entry)).values()
-    }
-
-
-def of_surface_figure(*kinds, **names):
-    """Named files for a figure of surfaces of one of these kinds; none where there are no such surfaces."""
-    return landscape_files(**names) if surface_kinds() & {*kinds} else {}
-
-
-def of_hessian_figure(needed, **names):
-    """Named files for a figure of Hessians; none where what is `needed` is not measured."""
-    return landscape_files(**names) if landscape_files(needed=needed) else {}
-
-
-def axes_of_all(wildcards):
-    """Params function: the settings that every sweep varies, as a Hydra override."""
-    return as_overrides({"axes": {sweep: axes(sweep) for sweep in cfg["sweeps"]}})
-
-
-def surface_sets(wildcards):
-    """Params function: the title of the set of each surface, as a Hydra override."""
-    return as_overrides(
-        {
-            "sets": {
-                surface: entry["title"]
-                for entry in cfg["surfaces"].values()
-                for surface in entry["surfaces"]
-            }
-        }
-    )
-
-
-def of_landscapes():
-    """What `all` wants of loss landscapes beside figures, tables and papers."""
-    hessians = [
-        f"{RESULTS}/measure_layers/{name}_hessian.csv" for name in cfg["hessians"]
-    ]
-    pairs = [f"{RESULTS}/compare_solutions/pairs.csv"] if cfg["solutions"] else []
-    surfaces = (
-        [
-            f"{RESULTS}/figures/surfaces.html",
-            f"{RESULTS}/export_surfaces/surfaces.zip",
-        ]
-        if cfg["surfaces"]
-        else []
-    )
-    return surfaces + hessians + pairs
-
-
-def of_jacobians(place):
-    """Input function: a file of each network whose Jacobians are measured, where all have it."""
-
-    return lambda wildcards: of_networks_named(
-        place, networks_measured(wildcards.jacobian)
-    )
-
-
-def jacobian_overrides(wildcards):
-    """Params function: whose Jacobians are measured, in which states, as Hydra overrides."""
-    entry = cfg["jacobians"][wildcards.jacobian]
-    return as_overrides(
-        {
-            "collection": wildcards.jacobian,
-            "networks": networks_measured(wildcards.jacobian),
-            "epochs": entry["states"],
-            "details": entry["details"],
-        }
-    )
-
-
-def jacobian_names(wildcards):
-    """Params function: the series and sweeps whose Jacobians are measured, as a Hydra override."""
-    return as_overrides({"names": list(cfg["jacobians"])})
-
-
-def of_all_jacobians(pattern):
-    """One file for each series and sweep whose Jacobians are measured."""
-    return [f"{RESULTS}/{pattern.replace('*', name)}" for name in cfg["jacobians"]]
-
-
-def of_jacobian_figure(detailed=False, part=None, drawn="spectra", **others):
-    """Named files for a figure of Jacobians, none where they are not measured.
-
-    detailed: tables and spectra of the series and sweeps with networks in detail, or, where `details` are drawn, their
-    matrices and directions; part: those of the sweep that plays it, alone. others: further files.
-    """
-    chosen = [name for name, entry in cfg["jacobians"].items() if entry["details"]]
-    if part:
-        chosen = [cfg["shown_sweeps"][part]] if part in measured_parts() else []
-    elif not detailed:
-        chosen = list(cfg["jacobians"])
-    if not chosen:
-        return {}
-    networks = [home_table(name) for name in chosen]
-    ending = {"spectra": "", "details": "_detail"}[drawn]
-    spectra = [
-        f"{RESULTS}/compute_jacobian/{name}{ending}.safetensors" for name in chosen
-    ]
-    files = {
-        "jacobians": f"{RESULTS}/collect_jacobians/jacobians.csv",
-        "networks": networks[0] if part else networks,
-    }
-    if detailed or part == "labels":
-        files[drawn] = spectra[0] if part else spectra
-    return files | others
-
-
-def measured_parts():
-    """The parts of figures whose sweep has its Jacobians measured."""
-    return {
-        part
-        for part, name in cfg["shown_sweeps"].items()
-        if part != "layer" and name in cfg["jacobians"]
-    }
 
 
 def dataset_name(wildcards):
@@ -859,25 +355,6 @@ def titles_of_all(wildcards):
             }
         }
     )
-
-
-def of_jacobian_tables(details=False):
-    """Named files about all Jacobians, none where they are not measured; details: with matrices and directions."""
-    if not cfg["jacobians"]:
-        return {}
-    files = {
-        "jacobians": f"{RESULTS}/collect_jacobians/jacobians.csv",
-        "jacobian_spectra": of_all_jacobians("compute_jacobian/*.safetensors"),
-    }
-    directions = of_all_jacobians("compute_jacobian/*_detail.safetensors")
-    return files | ({"jacobian_details": directions} if details else {})
-
-
-def of_measured(wildcards):
-    """Input function: the table of all Jacobians, where those of this series or sweep are measured."""
-    name = dict(wildcards.items()).get("series") or wildcards.sweep
-    table = f"{RESULTS}/collect_jacobians/jacobians.csv"
-    return table if name in cfg["jacobians"] else []
 
 
 def of_ensembles(pattern):
@@ -972,7 +449,7 @@ def imported(path):
 def code(stage):
     """Source files of a stage: its module and the package modules it imports.
 
-    config.py and stage.py are left out: a change of settings reaches a job as params.
+    config.py and stage.py are left out: a change of settings reaches a job as params (no stage imports compose.py).
     """
     seen, todo = set(), [f"htsr.stages.{stage}"]
     while todo:
