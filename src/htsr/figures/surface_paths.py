@@ -54,19 +54,16 @@ def draw(
     known = surfaces.known(networks)
     measured = summary.set_index(["surface", "network"])
     pairs = list(rows[["network", "other"]].drop_duplicates().itertuples(index=False, name=None))
-    bands = [
-        group[i : i + MOST]
-        for initial in (False, True)
-        for group in [[pair for pair in pairs if (pair[1] == INITIAL) == initial]]
-        for i in range(0, len(group), MOST)
-    ]
-    shown = [pair for band in bands[:BANDS] for pair in band]
+    bands: list[Sequence[tuple[str, str]]] = []
+    for initial in (False, True):
+        bands += _bands([pair for pair in pairs if (pair[1] == INITIAL) == initial], BANDS - len(bands))
+    shown = [pair for band in bands for pair in band]
     rows = rows[pd.MultiIndex.from_frame(rows[["network", "other"]]).isin(shown)]
     titles = _titles(pairs, known, axes)
-    figure = style.new_figure(1.2 + 2.6 * min(len(bands), BANDS))
-    cells = figure.add_gridspec(min(len(bands), BANDS), 1)
+    figure = style.new_figure(1.2 + 2.6 * len(bands))
+    cells = figure.add_gridspec(len(bands), 1)
     drawn = []
-    for cell, band in zip(cells, bands, strict=False):
+    for cell, band in zip(cells, bands, strict=True):
         panels = cell.subgridspec(2, len(band), height_ratios=[1.5, 0.8]).subplots(squeeze=False, sharex="col")
         for pair, (above, below) in zip(band, panels.T, strict=True):
             own = rows[(rows["network"] == pair[0]) & (rows["other"] == pair[1])]
@@ -95,11 +92,18 @@ def draw(
     return figure, pd.DataFrame(drawn, columns=_DRAWN)
 
 
+def _bands(pairs: Sequence[tuple[str, str]], most: int) -> list[Sequence[tuple[str, str]]]:
+    """At most `most` rows of at most MOST pairs, of nearly the same number each."""
+    rows = min(-(-len(pairs) // MOST), most)
+    size = min(-(-len(pairs) // rows), MOST) if rows else 0
+    return [pairs[i * size : (i + 1) * size] for i in range(rows)]
+
+
 def _titles(
     pairs: Sequence[tuple[str, str]], known: Mapping[str, Mapping], axes: Mapping[str, Sequence[str]]
 ) -> dict[tuple[str, str], tuple[str, tuple[str, str]]]:
     """For each pair what both networks have in common, or what the one is that goes with its initial weights, and the
-    names of the ends."""
+    names of the ends. A common seed is told where two pairs would have the same names."""
     alone = surfaces.titles([name for name, other in pairs if other == INITIAL], known, axes, width=30)
     found = {}
     for pair in pairs:
@@ -117,6 +121,11 @@ def _titles(
         else:
             titles = surfaces.titles(pair, known, axes, width=18)
             found[pair] = "", tuple(titles[name].replace(", ", "\n") for name in pair)
+    names = list(found.values())
+    for pair, (title, ends) in found.items():
+        seeds = {known.get(name, {}).get("seed") for name in pair}
+        if pair[1] != INITIAL and names.count((title, ends)) > 1 and len(seeds) == 1 and seeds != {None}:
+            found[pair] = ", ".join(filter(None, [title, f"seed {seeds.pop():g}"])), ends
     return found
 
 
