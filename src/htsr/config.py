@@ -776,6 +776,41 @@ class Smoothing:
 
 
 @dataclass
+class ExperimentFiles:
+    """The files of an experiment that claims, tables and values are made of; empty where it has none of a kind.
+
+    metrics, layers: collect_metrics of every series; regressions: regress_accuracy of them. published_metrics:
+    collect_published of every series that others measured; published_regressions: regress_accuracy of them. ensembles:
+    collect_ensembles. sweeps, networks: collect_sweep of every sweep; axes: of each; shown_sweeps: the sweep that plays
+    each part; sweep_regressions: regress_accuracy of networks. jacobians: collect_jacobians; jacobian_spectra:
+    compute_jacobian of every series and sweep in it. points, surface_summary: collect_surfaces; hessian_ends,
+    hessian_planes, hessian_curvatures: compute_hessian of every set; explained: project_trajectory of every set that
+    follows trainings; solutions: compare_solutions.
+    """
+
+    metrics: list[str] = MISSING
+    layers: list[str] = MISSING
+    regressions: str = MISSING
+    published_metrics: list[str] = field(default_factory=list)
+    published_regressions: str | None = None
+    ensembles: str | None = None
+    sweeps: list[str] = field(default_factory=list)
+    networks: list[str] = field(default_factory=list)
+    axes: dict[str, list[str]] = field(default_factory=dict)
+    shown_sweeps: dict[str, str | None] = field(default_factory=dict)
+    sweep_regressions: str | None = None
+    jacobians: str | None = None
+    jacobian_spectra: list[str] = field(default_factory=list)
+    points: str | None = None
+    surface_summary: str | None = None
+    hessian_ends: list[str] = field(default_factory=list)
+    hessian_planes: list[str] = field(default_factory=list)
+    hessian_curvatures: list[str] = field(default_factory=list)
+    explained: list[str] = field(default_factory=list)
+    solutions: str | None = None
+
+
+@dataclass
 class Config:
     mirror: str | None = None
     papers: list[str] = field(default_factory=list)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 from omegaconf import MISSING
 
-from htsr.config import Claim, Comparison, JudgeClaims
+from htsr.config import Claim, Comparison, ExperimentFiles, JudgeClaims
 from htsr.errors import InputError
 from htsr.files import Arrays, read_table, read_tables, write_table
 from htsr.stage import stage
@@ -25,48 +25,15 @@ log = logging.getLogger("htsr.judge_claims")
 
 
 @dataclass
-class JudgeClaimsJob(JudgeClaims):
-    """ensembles: collect_ensembles/ensembles.csv; without it, claims about random matrices are not measured.
-
-    sweeps, networks: collect_sweep of every sweep; axes: of each; shown_sweeps: the sweep that plays each part;
-    sweep_regressions: regress_accuracy of networks; label_spectra: compute_esd of the sweep that plays `labels`.
-    Without sweeps, claims about training are not measured.
-
-    published_metrics: collect_published of every series that others measured; published_regressions: regress_accuracy
-    of them. Without, claims about those are not measured.
-
-    jacobians: collect_jacobians/jacobians.csv; jacobian_spectra, jacobian_details: compute_jacobian of every series and
-    sweep in it. Without it, claims about Jacobians are not measured.
-
-    points, surface_summary: of collect_surfaces; hessian_ends, hessian_planes, hessian_curvatures: compute_hessian of
-    every set; explained: project_trajectory of every set that has trajectories; solutions: compare_solutions. Claims
-    about what is not given or empty are not measured.
+class JudgeClaimsJob(ExperimentFiles, JudgeClaims):
+    """comparison: model of each role. label_spectra: compute_esd of the sweep that plays `labels`. jacobian_details:
+    compute_jacobian of every series and sweep. Claims about what is not given or empty are not measured.
     """
 
     claims: dict[str, Claim] = field(default_factory=dict)
     comparison: Comparison = field(default_factory=Comparison)
-    metrics: list[str] = MISSING
-    layers: list[str] = MISSING
-    regressions: str = MISSING
-    published_metrics: list[str] = field(default_factory=list)
-    published_regressions: str | None = None
-    ensembles: str | None = None
-    sweeps: list[str] = field(default_factory=list)
-    networks: list[str] = field(default_factory=list)
-    sweep_regressions: str | None = None
     label_spectra: str | None = None
-    axes: dict[str, list[str]] = field(default_factory=dict)
-    shown_sweeps: dict[str, str | None] = field(default_factory=dict)
-    jacobians: str | None = None
-    jacobian_spectra: list[str] = field(default_factory=list)
     jacobian_details: list[str] = field(default_factory=list)
-    points: str | None = None
-    surface_summary: str | None = None
-    hessian_ends: list[str] = field(default_factory=list)
-    hessian_planes: list[str] = field(default_factory=list)
-    hessian_curvatures: list[str] = field(default_factory=list)
-    explained: list[str] = field(default_factory=list)
-    solutions: str | None = None
     verdicts: str = MISSING
 
 

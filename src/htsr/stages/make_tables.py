@@ -12,6 +12,7 @@ from typing import Any
 
 from omegaconf import MISSING
 
+from htsr.config import ExperimentFiles
 from htsr.errors import InputError
 from htsr.files import Arrays, read_table, read_tables, whole
 from htsr.metrics import weightwatcher
@@ -28,26 +29,15 @@ log = logging.getLogger("htsr.make_tables")
 
 
 @dataclass
-class MakeTablesJob:
-    """In: what the wanted tables need.
-
-    metrics, layers: collect_metrics of every series. published_metrics: collect_published of every series that others
-    measured; published_regressions: regress_accuracy of them; published_titles: printed names of these series. esds:
-    compute_esd of every model (headers only). summaries: smooth_model of every smoothed model. pairs: compare_models
-    of every pair. titles: printed names of the series. model_titles: those of the models. published: config/published.
-    tables: name and file of each table. sweeps, networks: collect_sweep of every sweep; sweep_regressions:
-    regress_accuracy of its networks; sweep_titles, axes: of each sweep; shown_sweeps: the sweep that plays each part.
-    jacobians: collect_jacobians/jacobians.csv; jacobian_spectra: compute_jacobian of every series and sweep in it.
-    points, surface_summary: collect_surfaces; hessian_ends, hessian_planes, hessian_curvatures: compute_hessian of
-    every set; explained: project_trajectory of every set that follows trainings; solutions: compare_solutions.
+class MakeTablesJob(ExperimentFiles):
+    """claims: judge_claims. esds: compute_esd of every model (headers only). validations: validate_estimators.
+    summaries: smooth_model of every smoothed model. pairs: compare_models of every pair. titles, published_titles,
+    sweep_titles: printed names of the series, of those of others, of the sweeps; model_titles: of the models.
+    published: config/published. tables: name and file of each table.
     """
 
-    metrics: list[str] = MISSING
-    layers: list[str] = MISSING
-    regressions: str = MISSING
     claims: str = MISSING
     esds: list[str] = MISSING
-    ensembles: str | None = None
     validations: str | None = None
     summaries: list[str] = field(default_factory=list)
     pairs: list[str] = field(default_factory=list)
@@ -55,24 +45,8 @@ class MakeTablesJob:
     model_titles: dict[str, str] = field(default_factory=dict)
     normalization: str = MISSING
     published: dict[str, Any] = field(default_factory=dict)
-    published_metrics: list[str] = field(default_factory=list)
-    published_regressions: str | None = None
     published_titles: dict[str, str] = field(default_factory=dict)
-    sweeps: list[str] = field(default_factory=list)
-    networks: list[str] = field(default_factory=list)
-    sweep_regressions: str | None = None
     sweep_titles: dict[str, str] = field(default_factory=dict)
-    axes: dict[str, list[str]] = field(default_factory=dict)
-    shown_sweeps: dict[str, str | None] = field(default_factory=dict)
-    jacobians: str | None = None
-    jacobian_spectra: list[str] = field(default_factory=list)
-    points: str | None = None
-    surface_summary: str | None = None
-    hessian_ends: list[str] = field(default_factory=list)
-    hessian_planes: list[str] = field(default_factory=list)
-    hessian_curvatures: list[str] = field(default_factory=list)
-    explained: list[str] = field(default_factory=list)
-    solutions: str | None = None
     tables: dict[str, str] = MISSING
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from omegaconf import MISSING
 
+from htsr.config import ExperimentFiles
 from htsr.files import Arrays, read_table, read_tables, whole
 from htsr.stage import stage
 from htsr.statistics.jacobian_states import states, with_distances
@@ -18,37 +19,18 @@ log = logging.getLogger("htsr.make_values")
 
 
 @dataclass
-class MakeValuesJob:
-    """In: what the values are of, as in make_tables; settings: whatever the text may name, by stage; jacobian_details:
-    compute_jacobian of every series and sweep, for drawing."""
+class MakeValuesJob(ExperimentFiles):
+    """In, where not told there: as in make_tables. settings: whatever the text may name, by stage. jacobian_details:
+    compute_jacobian of every series and sweep, for drawing.
+    """
 
-    metrics: list[str] = MISSING
-    layers: list[str] = MISSING
-    regressions: str = MISSING
     claims: str = MISSING
-    ensembles: str | None = None
     validations: str | None = None
     summaries: list[str] = field(default_factory=list)
     titles: dict[str, str] = field(default_factory=dict)  # printed names of the series
-    published_metrics: list[str] = field(default_factory=list)
-    published_regressions: str | None = None
     published_titles: dict[str, str] = field(default_factory=dict)
-    sweeps: list[str] = field(default_factory=list)
-    networks: list[str] = field(default_factory=list)
-    sweep_regressions: str | None = None
     sweep_titles: dict[str, str] = field(default_factory=dict)
-    axes: dict[str, list[str]] = field(default_factory=dict)
-    shown_sweeps: dict[str, str | None] = field(default_factory=dict)
-    jacobians: str | None = None
-    jacobian_spectra: list[str] = field(default_factory=list)
     jacobian_details: list[str] = field(default_factory=list)
-    points: str | None = None
-    surface_summary: str | None = None
-    hessian_ends: list[str] = field(default_factory=list)
-    hessian_planes: list[str] = field(default_factory=list)
-    hessian_curvatures: list[str] = field(default_factory=list)
-    explained: list[str] = field(default_factory=list)
-    solutions: str | None = None
     settings: dict[str, Any] = field(default_factory=dict)
     values: str = MISSING
 
