@@ -12,9 +12,9 @@ from omegaconf import OmegaConf
 from synthetic_results import experiment, measured, regressions, verdicts
 
 from htsr.files import write_arrays, write_table
-from htsr.tables import latex, results
+from htsr.tables import findings, latex, published, results
 from htsr.tables.findings import collect
-from htsr.tables.values import render
+from htsr.tables.values import Values, render
 
 NAN = math.nan
 UGLY = 'a_b & 100% $x$ #1 {~^} \\cmd <|> "q" α̂ ≥ λ₊ é – ‖W‖² 中 \t end'
@@ -319,3 +319,60 @@ def test_stages_write_the_same_bytes_twice(small, tmp_path):
     assert counts == [2, 1] and len(pd.read_csv(tmp_path / "claims.csv")) == 3
     with pytest.raises(SystemExit, match="no table 'classes'"):
         make_tables.main(OmegaConf.create(inputs | given | {"tables": {"classes": str(tmp_path / "classes.tex")}}))
+
+
+OTHERS = {"their_a": "Series A", "their_b": "B & C"}
+PRINTED = {"A": {"source": "Somebody", "note": "n.", "n": 6, "r2": {"log_norm": 0.5}, "kendall_tau": {"log_norm": -1}}}
+
+
+@pytest.fixture(scope="module")
+def others():
+    """Means and regressions of models that others measured."""
+    metrics, _ = measured({"their_a": 6, "their_b": 3})
+    return metrics, regressions(metrics)
+
+
+def test_regressions_on_the_results_of_others_stand_between_printed_and_ours(small, others):
+    rows = published.regressions(small[2], PRINTED, {"a": "Ours"}, others[1], OTHERS).splitlines()
+    headings = [i for i, row in enumerate(rows) if "multicolumn" in row]
+    assert ["Somebody" in rows[headings[0]], "published results" in rows[headings[1]]] == [True, True]
+    theirs = "".join(rows[headings[1] : headings[2]])
+    assert "Series A" in theirs and r"B \& C" in theirs and "Ours" not in theirs
+    assert published.regressions(small[2], PRINTED, {}).count("multicolumn") == 2
+
+
+def test_values_of_the_results_of_others(others):
+    metrics, table = others
+    values = Values()
+    findings.results(values, metrics, table, OTHERS)
+    texts = values.texts
+    assert (texts["results.n_models"], texts["results.n_series"]) == ("9", "2")
+    assert texts["results.series"] == r"Series A ($n = 6$) and B \& C ($n = 3$)"
+    row = table.set_index(["series", "metric", "target"]).loc[("their_a", "log_norm", "accuracy")]
+    assert texts["results.their_a.r2_log_norm"] == latex.number(row["r2"])
+    assert texts["results.each.r2_log_norm"].startswith(f"{latex.number(row['r2'])} (Series A) and ")
+    assert "results.pooled.tau_alpha_weighted_full" in texts
+    assert not any("nan" in text.split() or text == "" for text in texts.values())
+
+
+def test_stages_take_the_results_of_others(small, others, tmp_path):
+    from htsr.stages import make_tables, make_values
+
+    files = {}
+    for name, tables in (("ours", (small[0], small[2])), ("theirs", others)):
+        for kind, table in zip(("metrics", "regressions"), tables, strict=True):
+            files[name, kind] = str(tmp_path / f"{name}_{kind}.csv")
+            write_table(files[name, kind], table)
+    write_table(tmp_path / "layers.csv", small[1])
+    write_table(tmp_path / "claims.csv", verdicts())
+    given = {"metrics": [files["ours", "metrics"]], "layers": [str(tmp_path / "layers.csv")]}
+    given |= {"regressions": files["ours", "regressions"], "claims": str(tmp_path / "claims.csv")}
+    given |= {"published_metrics": [files["theirs", "metrics"]], "published_titles": OTHERS}
+    given |= {"published_regressions": files["theirs", "regressions"]}
+    tables = {name: str(tmp_path / f"{name}.tex") for name in ("published_metrics", "published_regressions")}
+    more = {"esds": [], "normalization": "one_over_n", "tables": tables, "published": {"regressions": PRINTED}}
+    make_tables.main(OmegaConf.create(given | more))
+    texts = {name: (tmp_path / f"{name}.tex").read_text() for name in tables}
+    assert all("Series A" in text and r"B \& C" in text for text in texts.values())
+    make_values.main(OmegaConf.create(given | {"settings": SETTINGS, "values": str(tmp_path / "values.tex")}))
+    assert r"has@results.here\endcsname\@firstoftwo" in (tmp_path / "values.tex").read_text()
