@@ -293,3 +293,12 @@ def test_stages_write_the_same_bytes_in_another_process(tmp_path, monkeypatch):
     for kind in ("pdf", "png", "csv"):
         first = tmp_path / f"{plot_alpha_histogram.__name__}.{kind}"
         assert again.with_suffix(f".{kind}").read_bytes() == first.read_bytes()
+
+
+def test_depth_is_drawn_without_errors_under_its_own_name(three):
+    metrics, _, table = three
+    figure, drawn = accuracy.draw(metrics, table, ("log_norm", "depth"), {}, "none", named=False)
+    assert_whole(figure)
+    assert [axis.get_xlabel() for axis in figure.axes][-2:] == [style.mean_symbol("log_norm"), "depth"]
+    own = drawn[(drawn["metric"] == "depth") & (drawn["kind"] == "model")]
+    assert (own["x_stderr"] == 0).all() and sorted(own["x"]) == sorted(metrics["depth"])

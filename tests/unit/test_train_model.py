@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
-from htsr import config
+from htsr.compose import as_overrides, load
 from htsr.files import Arrays, read_table
 from htsr.models.layers import matrices
 from htsr.networks.build import build
@@ -76,7 +76,7 @@ def test_header_and_history(trained):
 
 def test_the_program_gives_identical_bytes(trained, images, tmp_path):
     files = {key: tmp_path / f"again{ending}" for key, ending in FILES.items()}
-    settings = config.as_overrides(SMALL | {"name": "small", "images": str(images)})
+    settings = as_overrides(SMALL | {"name": "small", "images": str(images)})
     command = [
         sys.executable,
         "-m",
@@ -112,7 +112,7 @@ def test_a_killed_training_goes_on_to_the_same_bytes(run, images, tmp_path, capl
     whole = run(tmp_path / "whole", "killed", **settings)
     resume, files = tmp_path / "resume.safetensors", {k: tmp_path / f"killed{ending}" for k, ending in FILES.items()}
     more = {"name": "killed", "images": str(images), "resume": str(resume), "save_seconds": 0.0}
-    words = config.as_overrides(SMALL | settings | more) + [f"{key}={path}" for key, path in files.items()]
+    words = as_overrides(SMALL | settings | more) + [f"{key}={path}" for key, path in files.items()]
     assert subprocess.run([sys.executable, "-c", KILLED, *words], capture_output=True).returncode == -9
     assert resume.exists() and not any(path.exists() for path in files.values())
     with caplog.at_level(logging.INFO):
@@ -232,7 +232,7 @@ def test_a_start_of_another_shape_is_named(run, trained, tmp_path):
 @pytest.fixture(scope="module")
 def digits(root):
     """The trained series of the default experiment: settings of their models."""
-    series = config.load(root / "config", ["experiment=digits", "sweeps=[]", "claims=[]", "papers=[]"])["series"]
+    series = load(root / "config", ["experiment=digits", "sweeps=[]", "claims=[]", "papers=[]"])["series"]
     return {name: entry["models"] for name, entry in series.items()}
 
 
