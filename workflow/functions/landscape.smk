@@ -162,6 +162,7 @@ def home_table(name):
     return f"{RESULTS}/collect_metrics/{name}.csv"
 
 
+@cache
 def surface_kinds():
     """Plane and number of dimensions of every surface of the experiment."""
     return {
