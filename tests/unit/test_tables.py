@@ -374,5 +374,6 @@ def test_stages_take_the_results_of_others(small, others, tmp_path):
     make_tables.main(OmegaConf.create(given | more))
     texts = {name: (tmp_path / f"{name}.tex").read_text() for name in tables}
     assert all("Series A" in text and r"B \& C" in text for text in texts.values())
+    assert "Accuracies of Series A, B" in texts["published_metrics"]
     make_values.main(OmegaConf.create(given | {"settings": SETTINGS, "values": str(tmp_path / "values.tex")}))
     assert r"has@results.here\endcsname\@firstoftwo" in (tmp_path / "values.tex").read_text()

@@ -81,6 +81,7 @@ def main(job: MakeTablesJob) -> None:
             job.published_titles,
             weightwatcher.NORMALIZATION,
             published.METRICS,
+            sourced=True,
         )
     if job.ensembles:
         known["classes"] = bind(classes, read_table(job.ensembles))

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from htsr.tables.latex import Column, Heading, escape, integer, number, table, with_error, with_interval
-from htsr.tables.results import series_title, symbol
+from htsr.tables.results import of_accuracy, series_title, symbol
 
 METRICS = ["log_norm", "log_spectral_norm", "log_alpha_norm", "alpha_weighted"]
 
@@ -65,7 +65,7 @@ def regressions(
 
 def _measured(regressions: pd.DataFrame, titles: Mapping[str, str]) -> list[list[str]]:
     rows = []
-    known = regressions[(regressions["target"] == "accuracy") & regressions["metric"].isin(METRICS)]
+    known = of_accuracy(regressions[regressions["metric"].isin(METRICS)])
     for name, own in known.groupby("series", sort=False):
         of = own.set_index("metric")
         r2 = [with_interval(*of.loc[metric, ["r2", "r2_low", "r2_high"]]) for metric in METRICS]

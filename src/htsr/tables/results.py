@@ -159,9 +159,17 @@ def _layer(layer: str, own: pd.DataFrame) -> list[str]:
 
 
 def model_metrics(
-    metrics: pd.DataFrame, titles: Mapping[str, str], normalization: str, shown: Sequence[str] = METRICS
+    metrics: pd.DataFrame,
+    titles: Mapping[str, str],
+    normalization: str,
+    shown: Sequence[str] = METRICS,
+    *,
+    sourced: bool = False,
 ) -> str:
-    """Means of the metrics over each model's matrices with their standard errors, and the accuracy."""
+    """Means of the metrics over each model's matrices with their standard errors, and the accuracy.
+
+    sourced: the note says where the accuracies of each series are from.
+    """
     columns = [Column("model", 1.05), Column("acc."), Column("spectra")]
     columns += [Column(symbol(name), "r") for name in shown]
     rows: list = []
@@ -173,12 +181,17 @@ def model_metrics(
             cells = [with_error(row[name], row[f"{name}_stderr"]) for name in shown]
             rows.append([model_title(row), number(row["accuracy"]), used, *cells])
     note = r"Means over matrices $\pm$ standard errors; acc.: accuracy in \%; spectra: used/all where some failed; "
-    return table(columns, rows, note + f"eigenvalues of {MATRIX[normalization]}.")
+    note += f"eigenvalues of {MATRIX[normalization]}."
+    if sourced:
+        for source, own in metrics.groupby("accuracy_source", sort=False):
+            named = ", ".join(series_title(series, titles) for series in own["series"].unique())
+            note += f" Accuracies of {named}: {escape(source)}."
+    return table(columns, rows, note)
 
 
 def regressions(regressions: pd.DataFrame, titles: Mapping[str, str], normalization: str) -> str:
     """Regressions of accuracy on each metric, by series and pooled, with intervals."""
-    known = regressions[regressions["target"] == "accuracy"]
+    known = of_accuracy(regressions)
     wanted = [*METRICS, "depth", *(m for m in known["metric"].unique() if m not in COLUMNS)]
     columns = [
         Column("metric", "l"),
@@ -201,6 +214,12 @@ def regressions(regressions: pd.DataFrame, titles: Mapping[str, str], normalizat
     note = r"Target: accuracy in \%, so a negative $\tau$ says that smaller is better. $p$: of $\tau$. "
     note += r"$\tau_{\mathrm{partial}}$: after taking out depth and log norm. "
     return table(columns, rows, note + f"Eigenvalues of {MATRIX[normalization]}.")
+
+
+def of_accuracy(regressions: pd.DataFrame) -> pd.DataFrame:
+    """Regressions of accuracy; those over all series only where there are several."""
+    known = regressions[regressions["target"] == "accuracy"]
+    return known[known["series"] != POOLED] if known["series"].nunique() <= 2 else known
 
 
 def _regression(metric: str, row: pd.Series) -> list[str]:
