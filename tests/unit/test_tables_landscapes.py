@@ -12,9 +12,8 @@ from test_tables import cells, compile_tex
 
 from htsr.files import write_table
 from htsr.landscape.convexity import summarize
+from htsr.tables.landscape_values import LARGE, collect
 from htsr.tables.landscapes import (
-    LARGE,
-    collect,
     describe,
     hessians,
     measured,

@@ -11,7 +11,7 @@ from htsr.config import ExperimentFiles
 from htsr.files import Arrays, read_table, read_tables, whole
 from htsr.stage import stage
 from htsr.statistics.jacobian_states import states, with_distances
-from htsr.tables import jacobians, landscapes, theory, training
+from htsr.tables import jacobians, landscape_values, landscapes, theory, training
 from htsr.tables.findings import collect, results
 from htsr.tables.values import render
 
@@ -68,7 +68,7 @@ def main(job: MakeValuesJob) -> None:
         measured = jacobians.with_networks(measured, metrics, networks)
     details = ChainMap(*map(Arrays, job.jacobian_details))
     jacobians.collect(values, measured, details, regressions, sweep_regressions, job.shown_sweeps)
-    landscapes.collect(
+    landscape_values.collect(
         values,
         landscapes.describe(metrics, networks, job.axes),
         points=read_table(job.points) if job.points else None,
