@@ -67,7 +67,7 @@ def draw(
             points = known[known["series"].isin(members)].dropna(subset=[column])
             for series, own in points.groupby("series", sort=False):
                 drawn += _series(axis, own, column, lines, style.look(order.index(series)), alone)
-            stderr = _stderr(points, column) if alone else 0
+            stderr = _stderr(points, column).fillna(0) if alone else 0
             edges = np.concatenate([points[column] - stderr, points[column] + stderr])
             axis.set_xlim(style.span(edges, 0.08))
             axis.set_ylim(style.span(known.loc[known["series"].isin(members), "accuracy"], 0.2 if alone else 0.05))
@@ -102,7 +102,7 @@ def _series(axis: Axes, points: pd.DataFrame, column: str, lines: pd.DataFrame, 
     color, marker, linestyle = look["color"], look["marker"], look["linestyle"]
     size = 4 if len(x) <= 40 else 2.2
     axis.errorbar(
-        x, y, xerr=stderr if alone else None, fmt=marker, color=color, markersize=size,
+        x, y, xerr=np.nan_to_num(stderr) if alone else None, fmt=marker, color=color, markersize=size,
         elinewidth=0.6, capsize=1.5 if len(x) <= 40 else 0, alpha=1 if len(x) <= 40 else 0.6, zorder=3,
     )  # fmt: skip
     line = lines.loc[(series, column)] if (series, column) in lines.index else None
@@ -125,8 +125,8 @@ def _series(axis: Axes, points: pd.DataFrame, column: str, lines: pd.DataFrame, 
 
 
 def _stderr(points: pd.DataFrame, column: str) -> pd.Series:
-    """Standard errors of means; 0 where there is none."""
-    return points.get(f"{column}_stderr", pd.Series(0.0, points.index)).fillna(0).astype(float)
+    """Standard errors of means; NaN for what is no mean, such as the depth."""
+    return points.get(f"{column}_stderr", pd.Series(np.nan, points.index)).astype(float)
 
 
 def _number(symbol: str, value: float) -> str:
