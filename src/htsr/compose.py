@@ -123,8 +123,7 @@ def _check(config: dict[str, Any]) -> None:
     known = models(config)
     needs = {"url": ("url", "sha256"), "file": ("file",), "torchvision": ("weights",), "trained": ()}
     groups = ("series", "ensembles", "sweeps", "smoothing", "model_pairs", "surfaces", "hessians", "solutions")
-    groups = (*groups, "published_results")
-    named = [name for key in groups for name in config[key]]
+    named = [name for key in (*groups, "published_results") for name in config[key]]
     for name in [*named, *known, config["dataset"]["name"]]:
         if not re.fullmatch(NAME, name):
             raise InputError(f"config: name {name!r}: use lower-case letters, digits and _ only")

@@ -739,8 +739,7 @@ class PublishedFile:
 class PublishedResults:
     """Models of one architecture on one data set whose results others measured and published, by weightwatcher.
 
-    source: whose, to be cited. folder: the address before the names of the files. title: also the name in
-    `published.regressions` of the regressions that were printed.
+    source: whose results, to be cited. folder: the address before the names of the files.
     """
 
     title: str = MISSING

@@ -58,6 +58,7 @@ def test_a_failed_fit_is_a_status_without_numbers():
     [
         (lambda t: t.drop(columns="alpha"), "no column alpha"),
         (lambda t: t[t["level"] == "LEVEL.LAYER"], "no row has the level LEVEL.SLICE"),
+        (lambda t: t.assign(N=None), "a matrix has no N or M"),
         (lambda t: t.assign(alpha_weighted=2 * t["alpha_weighted"]), "columns of another meaning"),
         (lambda t: t.assign(spectral_norm=-t["spectral_norm"]), "columns of another meaning"),
     ],
@@ -103,6 +104,7 @@ def test_models_are_means_over_their_matrices(collect):
         assert row["alpha_weighted"] == pytest.approx(own.mean())
         assert row["alpha_weighted_stderr"] == pytest.approx(own.sem())
     assert layers.groupby("model", sort=False).size().tolist() == [4, 9]
+    assert set(models["source"]) == {"S"} and models["origin"][1] == "https://host.example/data/two.csv"
     assert "entropy" not in models and not models.isna().any(axis=None)
 
 

@@ -30,8 +30,8 @@ def from_details(details: pd.DataFrame) -> pd.DataFrame:
     """One row a matrix, with columns as in collect_metrics/{series}_layers.csv, from weightwatcher's table of details.
 
     Slices of a convolution are numbered. status: "ok", or "no exponent" where alpha is missing or not above 1, whose
-    numbers are then empty. Raises InputError for a table without these columns, or without rows of matrices, and where
-    alpha_weighted is not alpha log10 λmax: columns of another meaning.
+    numbers are then empty. Raises InputError for a table without these columns, without rows of matrices or their
+    sizes, and where alpha_weighted is not alpha log10 λmax: columns of another meaning.
     """
     missing = [name for name in ("layer_id", "layer_type", "level", *_COLUMNS) if name not in details]
     if missing:
@@ -40,11 +40,14 @@ def from_details(details: pd.DataFrame) -> pd.DataFrame:
     if rows.empty:
         raise InputError(f"no row has the level {_MATRIX}: not a table of weightwatcher's details")
     numbers = rows[list(_COLUMNS)].rename(columns=_COLUMNS).apply(pd.to_numeric, errors="coerce").astype(float)
+    sizes = numbers[["n", "m"]]
+    if not (sizes >= 1).all(axis=None):
+        raise InputError("a matrix has no N or M: not a table of weightwatcher's details")
     fitted = numbers["alpha"] > 1
     log_lambda_max = np.log10(numbers["lambda_max"].where(numbers["lambda_max"] > 0))
     if not (np.abs(numbers["alpha_weighted"] / numbers["alpha"] - log_lambda_max)[fitted] < _ROUNDING).all():
         raise InputError("alpha_weighted is not alpha log10 spectral_norm: columns of another meaning")
-    numbers = numbers.where(fitted, np.nan).assign(n=numbers["n"].astype(int), m=numbers["m"].astype(int))
+    numbers = numbers.where(fitted, np.nan).assign(**sizes.astype(int))
     layer = rows["layer_id"].astype(str)
     slices = layer.groupby(layer).cumcount().astype(str)
     single = layer.groupby(layer).transform("size") == 1

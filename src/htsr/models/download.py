@@ -12,7 +12,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import Any, BinaryIO
 from urllib.parse import quote, unquote, urlsplit
 
 from htsr.errors import InputError
@@ -92,6 +92,12 @@ def fetch(
     except OSError as error:
         raise InputError(f"{target}: could not be written: {error.strerror or error}") from error
     return target, found
+
+
+def fetch_by(settings: Any, url: str, sha256: str | None) -> tuple[Path, str]:
+    """`fetch` by the settings of a job: cache, mirror (None: the variable HTSR_MIRROR), retries, timeout."""
+    mirror = settings.mirror or os.environ.get("HTSR_MIRROR")
+    return fetch(url, settings.cache, sha256=sha256, mirror=mirror, retries=settings.retries, timeout=settings.timeout)
 
 
 def _expected(sha256: str | None) -> str:

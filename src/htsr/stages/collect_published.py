@@ -6,7 +6,6 @@ of WᵀW; `depth` is the number of layers in the file, which leaves out those wi
 """
 
 import logging
-import os
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -17,7 +16,7 @@ from htsr.errors import InputError
 from htsr.files import read_table, write_table
 from htsr.metrics.averages import average_layers
 from htsr.metrics.weightwatcher import from_details
-from htsr.models.download import fetch
+from htsr.models.download import fetch_by
 from htsr.stage import stage
 
 log = logging.getLogger("htsr.collect_published")
@@ -42,14 +41,7 @@ def main(job: CollectPublishedJob) -> None:
     for model, entry in job.series.models.items():
         url = f"{job.series.folder.rstrip('/')}/{entry.file}"
         try:
-            path, _ = fetch(
-                url,
-                job.cache,
-                sha256=entry.sha256,
-                mirror=job.mirror or os.environ.get("HTSR_MIRROR"),
-                retries=job.retries,
-                timeout=job.timeout,
-            )
+            path, _ = fetch_by(job, url, entry.sha256)
             layers = from_details(read_table(path))
         except InputError as error:
             raise InputError(f"published_results {job.name}, model {model}: {error}") from error
@@ -62,6 +54,8 @@ def main(job: CollectPublishedJob) -> None:
                 "accuracy": entry.accuracy,
                 "error": round(100 - entry.accuracy, 10),
                 "accuracy_source": job.series.accuracy_source,
+                "source": job.series.source,
+                "origin": url,
                 "depth": layers["weight_layer"].nunique(),
                 **average_layers(layers),
             }

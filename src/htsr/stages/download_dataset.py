@@ -6,7 +6,6 @@ width), with train_labels and test_labels (positions in the header's `classes`).
 
 import hashlib
 import logging
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +18,7 @@ from htsr.datasets.digits import digits_file
 from htsr.datasets.read import FILES, read
 from htsr.errors import InputError
 from htsr.files import write_arrays
-from htsr.models.download import fetch, verify
+from htsr.models.download import fetch_by, verify
 from htsr.stage import stage
 
 log = logging.getLogger("htsr.download_dataset")
@@ -78,8 +77,7 @@ def _check(form: str, entries: Mapping[str, DatasetFile]) -> None:
 def locate(job: DownloadDatasetJob, key: str, entry: DatasetFile) -> tuple[Path, str | None]:
     """A file of the set, downloaded if need be, and its SHA-256 (None for a folder)."""
     if entry.url:
-        mirror = job.mirror or os.environ.get("HTSR_MIRROR")
-        return fetch(entry.url, job.cache, sha256=entry.sha256, mirror=mirror, retries=job.retries, timeout=job.timeout)
+        return fetch_by(job, entry.url, entry.sha256)
     path = Path(entry.file)
     if not path.exists():
         raise InputError(f"{path}: no such file (relative to the working directory): correct source.files.{key}.file")

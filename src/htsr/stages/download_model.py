@@ -1,7 +1,6 @@
 """Fetch one published model, verify it, load it safely, and keep its tensors with their origin."""
 
 import logging
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from omegaconf import MISSING
 
 from htsr.config import DownloadModel, Model, Source
 from htsr.errors import InputError
-from htsr.models.download import fetch, verify
+from htsr.models.download import fetch_by, verify
 from htsr.models.loading import load_state
 from htsr.models.weights import count_parameters, untie, write_weights
 from htsr.stage import stage
@@ -62,12 +61,12 @@ def locate(job: DownloadModelJob) -> tuple[Path, dict[str, Any]]:
         elif model.sha256:
             raise InputError(f"{path}: a folder has no sha256: leave it out")
     elif model.source is Source.url:
-        path, header["sha256"] = _fetch(job, model.url, model.sha256)
+        path, header["sha256"] = fetch_by(job, model.url, model.sha256)
     elif model.source is Source.torchvision:
         from htsr.models.hub import hub_weights
 
         hub = hub_weights(model.weights)
-        path, header["sha256"] = _fetch(job, hub.url, model.sha256 or hub.sha256)
+        path, header["sha256"] = fetch_by(job, hub.url, model.sha256 or hub.sha256)
         header["origin"], layers = model.weights, hub.layers
         if model.accuracy is None:
             header |= {"accuracy": hub.accuracy, "accuracy_source": hub.accuracy_source}
@@ -76,11 +75,6 @@ def locate(job: DownloadModelJob) -> tuple[Path, dict[str, Any]]:
     for key, entry in model.layers.items():
         layers[key] = {**layers.get(key, {}), **entry}
     return path, header | {"layers": layers}
-
-
-def _fetch(job: DownloadModelJob, url: str, sha256: str | None) -> tuple[Path, str]:
-    mirror = job.mirror or os.environ.get("HTSR_MIRROR")
-    return fetch(url, job.cache, sha256=sha256, mirror=mirror, retries=job.retries, timeout=job.timeout)
 
 
 if __name__ == "__main__":

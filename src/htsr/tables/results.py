@@ -168,7 +168,7 @@ def model_metrics(
 ) -> str:
     """Means of the metrics over each model's matrices with their standard errors, and the accuracy.
 
-    sourced: the note says where the accuracies of each series are from.
+    sourced: the note says whose the metrics (column `source`) and the accuracies of each series are.
     """
     columns = [Column("model", 1.05), Column("acc."), Column("spectra")]
     columns += [Column(symbol(name), "r") for name in shown]
@@ -183,9 +183,10 @@ def model_metrics(
     note = r"Means over matrices $\pm$ standard errors; acc.: accuracy in \%; spectra: used/all where some failed; "
     note += f"eigenvalues of {MATRIX[normalization]}."
     if sourced:
-        for source, own in metrics.groupby("accuracy_source", sort=False):
-            named = ", ".join(series_title(series, titles) for series in own["series"].unique())
-            note += f" Accuracies of {named}: {escape(source)}."
+        for what, column in (("Metrics", "source"), ("Accuracies", "accuracy_source")):
+            for source, own in metrics.groupby(column, sort=False):
+                named = ", ".join(series_title(series, titles) for series in own["series"].unique())
+                note += f" {what} of {named}: {escape(source)}."
     return table(columns, rows, note)
 
 
