@@ -329,7 +329,7 @@ PRINTED = {"A": {"source": "Somebody", "note": "n.", "n": 6, "r2": {"log_norm": 
 def others():
     """Means and regressions of models that others measured."""
     metrics, _ = measured({"their_a": 6, "their_b": 3})
-    return metrics, regressions(metrics)
+    return metrics.assign(source="Them 2020"), regressions(metrics)
 
 
 def test_regressions_on_the_results_of_others_stand_between_printed_and_ours(small, others):
@@ -344,10 +344,10 @@ def test_regressions_on_the_results_of_others_stand_between_printed_and_ours(sma
 def test_values_of_the_results_of_others(others):
     metrics, table = others
     values = Values()
-    findings.results(values, metrics, table, OTHERS)
+    findings.published_results(values, metrics, table, OTHERS)
     texts = values.texts
     assert (texts["results.n_models"], texts["results.n_series"]) == ("9", "2")
-    assert texts["results.series"] == r"Series A ($n = 6$) and B \& C ($n = 3$)"
+    assert texts["results.series_with_n"] == r"Series A ($n = 6$) and B \& C ($n = 3$)"
     row = table.set_index(["series", "metric", "target"]).loc[("their_a", "log_norm", "accuracy")]
     assert texts["results.their_a.r2_log_norm"] == latex.number(row["r2"])
     assert texts["results.each.r2_log_norm"].startswith(f"{latex.number(row['r2'])} (Series A) and ")
@@ -374,6 +374,6 @@ def test_stages_take_the_results_of_others(small, others, tmp_path):
     make_tables.main(OmegaConf.create(given | more))
     texts = {name: (tmp_path / f"{name}.tex").read_text() for name in tables}
     assert all("Series A" in text and r"B \& C" in text for text in texts.values())
-    assert "Accuracies of Series A, B" in texts["published_metrics"]
+    assert "Accuracies of Series A, B" in texts["published_metrics"] and "Them 2020" in texts["published_metrics"]
     make_values.main(OmegaConf.create(given | {"settings": SETTINGS, "values": str(tmp_path / "values.tex")}))
     assert r"has@results.here\endcsname\@firstoftwo" in (tmp_path / "values.tex").read_text()

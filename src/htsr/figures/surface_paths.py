@@ -123,9 +123,9 @@ def _titles(
             found[pair] = "", tuple(titles[name].replace(", ", "\n") for name in pair)
     names = list(found.values())
     for pair, (title, ends) in found.items():
-        seeds = {known.get(name, {}).get("seed") for name in pair}
-        if pair[1] != INITIAL and names.count((title, ends)) > 1 and len(seeds) == 1 and seeds != {None}:
-            found[pair] = ", ".join(filter(None, [title, f"seed {seeds.pop():g}"])), ends
+        seed, other = (known.get(name, {}).get("seed") for name in pair)
+        if pair[1] != INITIAL and names.count((title, ends)) > 1 and pd.notna(seed) and seed == other:
+            found[pair] = ", ".join(filter(None, [title, f"seed {seed:g}"])), ends
     return found
 
 

@@ -12,7 +12,7 @@ from htsr.files import Arrays, read_table, read_tables, whole
 from htsr.stage import stage
 from htsr.statistics.jacobian_states import states, with_distances
 from htsr.tables import jacobians, landscape_values, landscapes, theory, training
-from htsr.tables.findings import collect, results
+from htsr.tables.findings import collect, published_results
 from htsr.tables.values import render
 
 log = logging.getLogger("htsr.make_values")
@@ -44,7 +44,7 @@ def main(job: MakeValuesJob) -> None:
     values.flag("results.", here=job.published_metrics)
     if job.published_metrics:
         tables = read_tables(job.published_metrics), read_table(job.published_regressions)
-        results(values, *tables, job.published_titles)
+        published_results(values, *tables, job.published_titles)
     theory.collect(
         values,
         read_table(job.ensembles) if job.ensembles else None,

@@ -19,9 +19,8 @@
     networks    collect_sweep/{sweep}_networks.csv
 
 Every row has `unit`, what is independent: the network, or the pair of them, and all pairs that are joined by networks
-that they share; `surface`, within which rows compare: the
-name of the surface, or the file; and of networks of sweeps `sweep`, `seed`, `training` (ok, or how it failed) and
-their settings.
+that they share; `surface`, within which rows compare: the name of the surface, or the file; and of networks of sweeps
+`sweep`, `seed`, `training` (ok, or how it failed) and their settings.
 """
 
 from collections.abc import Callable, Mapping

@@ -11,11 +11,12 @@ claim.<id>.<...>                    statement, source, effect, interval, p, n, v
 claims.<paper>.<...>                n, supported, not_supported, inconclusive: how many
 published.model.<model>.<metric>    published numbers; with _ours and _difference
 published.series.<name>.<...>       r2_<metric>, tau_<metric>, n, source, note
-results.<series>.<...>              statistics as above, of what others measured; also title, n_models; results.pooled
+results.<series>.<...>              statistics as above, of what others measured; also title, n_models; also
+                                    results.pooled and results.each
 setting.<stage>.<key>               settings
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -264,39 +265,41 @@ def _experiment(values: Values, metrics: pd.DataFrame, order: list[str], titles:
         several_series=len(order) > 1,
         **{name: values.flags.get(f"{POOLED}.{name}", False) for name in ("regression", "partial_alpha_weighted")},
     )
-    for name in (*_STATISTICS, "n"):  # one sentence of all series, for a text that knows none by name
-        for metric in (*AVERAGED, "depth"):
-            found = [s for s in order if values.texts.get(f"{s}.{name}_{metric}", latex.MISSING) != latex.MISSING]
-            each = [f"{values.texts[f'{s}.{name}_{metric}']} ({values.texts[f'{s}.title']})" for s in found]
-            values.put("each.", **{f"{name}_{metric}": _sentence(each)})
+    _each(values, "", order, (*AVERAGED, "depth"))
 
 
-def results(values: Values, metrics: pd.DataFrame, regressions: pd.DataFrame, titles: Mapping[str, str]) -> None:
+def _each(values: Values, prefix: str, order: Sequence[str], metrics: Sequence[str]) -> None:
+    """<prefix>each.<statistic>_<metric>: one sentence of all series, for a text that knows none by name."""
+    for name in (*_STATISTICS, "n"):
+        for metric in metrics:
+            known = {s: values.texts.get(f"{prefix}{s}.{name}_{metric}", latex.MISSING) for s in order}
+            each = [f"{v} ({values.texts[f'{prefix}{s}.title']})" for s, v in known.items() if v != latex.MISSING]
+            values.put(f"{prefix}each.", **{f"{name}_{metric}": _sentence(each)})
+
+
+def published_results(
+    values: Values, metrics: pd.DataFrame, regressions: pd.DataFrame, titles: Mapping[str, str]
+) -> None:
     """results.<series>.<…>: regressions of accuracy on what others measured and published, by series and pooled.
 
     metrics: one row a model. regressions: regress_accuracy of them. titles: printed names of the series.
     """
     for row in regressions[regressions["target"] == "accuracy"].to_dict("records"):
         _regression(values, row | {"series": f"results.{row['series']}"})
+    named = []
     for series, own in metrics.groupby("series", sort=False):
-        values.put(f"results.{series}.", title=series_title(series, titles), n_models=integer(len(own)))
-    named = [f"{series_title(s, titles)} ($n = {len(own)}$)" for s, own in metrics.groupby("series", sort=False)]
+        title = series_title(series, titles)
+        values.put(f"results.{series}.", title=title, n_models=integer(len(own)))
+        named.append(f"{title} ($n = {len(own)}$)")
     values.put(
         "results.",
         n_models=integer(len(metrics)),
-        n_series=integer(metrics["series"].nunique()),
+        n_series=integer(len(named)),
         n_matrices=integer(metrics["n_matrices"].sum()),
-        series=_sentence(named),
+        series_with_n=_sentence(named),
         datasets=_sentence([escape(name) for name in metrics["dataset"].unique()]),
     )
-    for name in ("tau", "r2"):
-        for metric in sorted(regressions["metric"].unique()):
-            each = [
-                f"{values.texts[f'results.{s}.{name}_{metric}']} ({series_title(s, titles)})"
-                for s in metrics["series"].unique()
-                if f"results.{s}.{name}_{metric}" in values.texts
-            ]
-            values.put("results.each.", **{f"{name}_{metric}": _sentence(each)})
+    _each(values, "results.", metrics["series"].unique(), regressions["metric"].unique())
 
 
 def _sentence(entries: list[str]) -> str:
